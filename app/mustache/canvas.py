@@ -1,0 +1,44 @@
+"""The decoded picture that mustaches are drawn into."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+
+class Canvas:
+    """An image, and the array behind it when they share their memory.
+
+    Pillow treats an image over foreign memory as read-only and would copy all of it at the first
+    change, so changes go into the array instead.
+    """
+
+    def __init__(self, image: Image.Image, pixels: np.ndarray | None = None) -> None:
+        self.image = image
+        self._pixels = pixels
+
+    def reduced(self, factor: int) -> Image.Image:
+        """The whole picture at 1/`factor` of its size."""
+        if factor == 1:
+            return self.image
+        if self._pixels is None or factor < 4 or factor % 2:
+            return self.image.reduce(factor)
+        # Means of four pixels spread over the square: good enough to find faces in, and most of
+        # the memory need not be read.
+        step = factor // 2
+        sampled = np.ascontiguousarray(self._pixels.view(np.uint32)[::step, ::step, 0])
+        size = sampled.shape[::-1]
+        return Image.frombuffer("RGBX", size, sampled, "raw", "RGBX", 0, 1).reduce(2)
+
+    def put(self, patch: Image.Image, corner: tuple[int, int]) -> None:
+        """Replace the pixels whose top left is `corner` by `patch` (same mode, inside)."""
+        if self._pixels is None:
+            self.image.paste(patch, corner)
+        else:
+            left, top = corner
+            self._pixels[top : top + patch.height, left : left + patch.width] = np.asarray(patch)
+
+    def replace(self, image: Image.Image) -> None:
+        """Use another image of the same size from now on."""
+        self.image = image
+        self._pixels = None

@@ -1,0 +1,86 @@
+"""A picture in, a mustache on every face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mustache import decode, encode
+from mustache.canvas import Canvas
+from mustache.draw import draw, outline
+from mustache.faces import Face
+from mustache.find import find
+from mustache.formats import Source, opened
+from mustache.limits import Limits
+from mustache.styles import STYLES, Style
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The new picture, and what was found in it.
+
+    width, height: of the picture as displayed; faces: largest first, of an animation those of the
+    frame with most; style: its name (the one chosen, when "random" was asked for).
+    """
+
+    data: bytes
+    content_type: str
+    extension: str
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+    style: str
+
+
+def mustachify(
+    data: bytes, style: str = "handlebar", limits: Limits | None = None, *, debug: bool = False
+) -> Result:
+    """The picture in `data` (any kind that is read) with a mustache on every face.
+
+    `style` is a name in STYLES or "random". A picture without a face comes back as it was, but
+    without metadata. `debug` also draws each face's box and points.
+    Raises PictureError when the picture cannot be used, UnknownStyle for an unknown style.
+    """
+    chosen = STYLES.choose(style)
+    source = opened(data, limits or Limits())
+    if source.frames > 1:
+        return animated(source, chosen, debug)
+    canvas = decode.still(source)
+    faces = find(canvas)
+    for face in faces:
+        decorate(canvas, face, chosen, debug)
+    out = data if not faces and source.is_clean() else encode.still(canvas.image, source)
+    return result(source, out, canvas.image.size, faces, chosen)
+
+
+def animated(source: Source, style: Style, debug: bool) -> Result:
+    most: tuple[Face, ...] = ()
+    frames = []
+    for canvas, timing in decode.animation(source):
+        # What the first frame shows decides what is worth looking for in hundreds.
+        faces = find(canvas, thorough=not frames)
+        for face in faces:
+            decorate(canvas, face, style, debug)
+        most = max(most, faces, key=len)
+        frames.append((canvas.image, timing))
+    size = frames[0][0].size
+    out = source.data if not most and source.is_clean() else encode.animation(frames, source)
+    return result(source, out, size, most, style)
+
+
+def decorate(canvas: Canvas, face: Face, style: Style, debug: bool) -> None:
+    draw(canvas, face, style)
+    if debug:
+        outline(canvas, face)
+
+
+def result(source: Source, data: bytes, size: tuple[int, int], faces, style: Style) -> Result:
+    kind = source.kind
+    return Result(data, kind.content_type, kind.extension, *size, faces, style.name)
+
+
+def find_faces(data: bytes, limits: Limits | None = None) -> tuple[Face, ...]:
+    """The faces of the picture in `data` (of an animation's first frame), largest first.
+
+    Raises PictureError when the picture cannot be used.
+    """
+    return find(decode.still(opened(data, limits or Limits())))

@@ -1,0 +1,127 @@
+"""Search a picture for faces: the cheap look first, further looks only when they may pay."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from mustache.canvas import Canvas
+from mustache.detect import Candidate, detect, distinct
+from mustache.faces import Face
+from mustache.refine import SURE_SCORE, Mesh, off, refined
+from mustache.views import Move, Views
+
+# Long sides of the views that are searched.
+FIRST = 512
+TURNED = 640
+DETAILED = 1280
+ENLARGED = 4.0  # thumbnails are looked at in at most this many times their size
+MAYBE = 0.3  # detector scores that are worth a closer look; it says 0.6 is a face
+SMALL = 28.0  # sides of boxes in the first view: a group, whose other faces may be smaller
+MOST_DOUBTS = 24  # closer looks at doubtful candidates in one picture
+MOST_LOOKS = 250  # and at candidates of any kind
+
+QUARTERS = {
+    90: Image.Transpose.ROTATE_90,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_270,
+}
+
+
+def turned_back(size: tuple[int, int], roll: int) -> Move:
+    """Takes points of a picture of `size` that was turned upright by `roll` back to it."""
+    width, height = size
+
+    def move(points: np.ndarray) -> np.ndarray:
+        x, y = points[:, 0], points[:, 1]
+        if roll == 90:
+            return np.stack([width - y, x], axis=1)
+        if roll == 180:
+            return np.stack([width - x, height - y], axis=1)
+        return np.stack([y, height - x], axis=1)
+
+    return move
+
+
+class Search:
+    """The faces of one picture, as they are found."""
+
+    def __init__(self, views: Views) -> None:
+        self.views = views
+        self.found: list[tuple[Candidate, Mesh | None]] = []
+        self.doubtful = 0  # candidates that were no face when looked at closely
+        self.looks = 0
+
+    def look(self, longest: int, enlarge: float = 1.0, roll: int = 0) -> None:
+        """Look at the picture with a long side of `longest`, heads turned by `roll` upright."""
+        image, scale = self.views.fitted(longest, enlarge)
+        if roll:
+            candidates = detect(image.transpose(QUARTERS[roll]), MAYBE)
+            back = turned_back(image.size, roll)
+            candidates = [each.moved(back, 1, roll) for each in candidates]
+        else:
+            candidates = detect(image, MAYBE)
+        for candidate in candidates:
+            self.consider(candidate.moved(lambda p: p / scale, 1 / scale, roll))
+
+    def consider(self, candidate: Candidate) -> None:
+        if not self.inside(candidate) or any(self.same(candidate, face) for face, _ in self.found):
+            return
+        self.looks += 1
+        if self.looks > (MOST_LOOKS if candidate.score >= SURE_SCORE else MOST_DOUBTS):
+            return
+        answer = refined(self.views, candidate)
+        if answer is None:
+            self.doubtful += 1
+        elif not any(self.same(answer[0], face) for face, _ in self.found):
+            self.found.append(answer)
+
+    def inside(self, candidate: Candidate) -> bool:
+        """Its centre lies in the picture, and it is no larger: all else is a stray answer."""
+        size = np.array(self.views.full.size)
+        middle = (candidate.centre >= 0).all() and (candidate.centre <= size).all()
+        return bool(middle) and 0 < candidate.side <= 1.5 * size.max()
+
+    @staticmethod
+    def same(one: Candidate, other: Candidate) -> bool:
+        near = np.abs(one.centre - other.centre).max() < 0.4 * max(one.side, other.side)
+        return bool(near) or len(distinct([one, other])) == 1
+
+    def group(self) -> bool:
+        """Some face is so small that others may have been too small to be found."""
+        scale = min(1.0, FIRST / max(self.views.full.size))
+        return any(face.side * scale < SMALL for face, _ in self.found)
+
+    def mixed(self) -> bool:
+        """Some head is far from upright, or something looked like a face and was not."""
+        return bool(self.doubtful) or any(off(face.roll) > 45 for face, _ in self.found)
+
+    def faces(self) -> tuple[Face, ...]:
+        """Largest first."""
+        ordered = sorted(self.found, key=lambda each: -each[0].side)
+        return tuple(
+            Face.from_points(candidate.points, box(candidate, seen), candidate.score)
+            for candidate, seen in ordered
+        )
+
+
+def box(candidate: Candidate, seen: Mesh | None) -> np.ndarray:
+    """Left, top, right and bottom of the face."""
+    if seen is None:
+        reach = candidate.side / 2
+        return np.concatenate([candidate.centre - reach, candidate.centre + reach])
+    return np.concatenate([seen.outline.min(axis=0), seen.outline.max(axis=0)])
+
+
+def find(canvas: Canvas, thorough: bool = True) -> tuple[Face, ...]:
+    """Every face of a picture, largest first; only the easy ones unless `thorough`."""
+    search = Search(Views(canvas))
+    search.look(FIRST)
+    if not thorough:
+        return search.faces()
+    if not search.found or search.mixed():
+        for roll in QUARTERS:
+            search.look(TURNED, roll=roll)
+    if not search.found or search.group():
+        search.look(DETAILED, enlarge=ENLARGED)
+    return search.faces()

@@ -1,0 +1,238 @@
+"""Pictures from bytes and back: what is read, how much it may take, how it is written again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from mustache.errors import (
+    NotAPicture,
+    PictureError,
+    TooManyBytes,
+    TooManyPixels,
+    Truncated,
+    UnsupportedKind,
+)
+from mustache.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of picture, by Pillow's name.
+
+    memory: bytes per pixel at the worst moment of decoding, drawing and encoding (measured).
+    """
+
+    name: str
+    content_type: str
+    extension: str
+    memory: float
+    save: dict = field(default_factory=dict)
+
+
+JPEG = Kind("JPEG", "image/jpeg", "jpg", 8.4, {"quality": 92})
+WEBP_LOSSLESS = Kind(
+    "WEBP", "image/webp", "webp", 33, {"lossless": True, "quality": 20, "method": 0}
+)
+KINDS = {
+    "JPEG": JPEG,
+    "MPO": JPEG,
+    "PNG": Kind("PNG", "image/png", "png", 8, {"compress_level": 4}),
+    "WEBP": Kind("WEBP", "image/webp", "webp", 17, {"quality": 90, "method": 2}),
+    "AVIF": Kind("AVIF", "image/avif", "avif", 29, {"quality": 80, "speed": 8}),
+    "GIF": Kind("GIF", "image/gif", "gif", 13),
+    "BMP": Kind("BMP", "image/bmp", "bmp", 10),
+    "TIFF": Kind("TIFF", "image/tiff", "tif", 12, {"compression": "tiff_adobe_deflate"}),
+    "HEIF": replace(JPEG, memory=12),
+}
+FRAME_MEMORY = 10  # bytes per pixel that each frame of an animation is held in
+MOST_SCANS = 60
+TILE_SIDES = (322, 323)  # TIFF tags
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+
+# Importing a plugin registers its kind; the others of Pillow's fifty stay away.
+READERS = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+# What people do send and we do not read; the first bytes, and what to call it.
+OTHERS = (
+    (0, b"%PDF", "PDF"),
+    (0, b"<svg", "SVG"),
+    (0, b"<?xml", "SVG"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"\0\0\1\0", "Icon"),
+    (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"P6", "PPM"),
+    (4, b"ftyphei", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftyp", "Video"),
+    (0, b"\x1a\x45\xdf\xa3", "Video"),
+    (8, b"AVI ", "Video"),
+)
+SUPPORTED = (
+    (0, b"\xff\xd8\xff"),
+    (0, b"\x89PNG\r\n\x1a\n"),
+    (0, b"GIF8"),
+    (0, b"BM"),
+    (0, b"II*\0"),
+    (0, b"MM\0*"),
+    (0, b"RIFF"),
+    (4, b"ftypavi"),
+)
+HEIC = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypheis", b"ftypmif1")
+
+
+@contextmanager
+def damage_is_truncated() -> Iterator[None]:
+    """Decoders meet broken data with all kinds of errors; here they are all one."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise TooManyPixels("The picture has too many pixels.") from None
+    except Exception as error:
+        raise Truncated from error
+
+
+@dataclass(slots=True)
+class Source:
+    """A picture whose header was read and whose size was found acceptable."""
+
+    data: bytes
+    image: ImageFile.ImageFile
+    kind: Kind
+    frames: int
+
+    def is_clean(self) -> bool:
+        """The file holds nothing but the picture: it may be given back as it is."""
+        return self.kind.name == self.image.format and clean(self.image, self.data)
+
+
+def heic_is_installed() -> bool:
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def opened(data: bytes, limits: Limits) -> Source:
+    """The picture in `data`, not decoded yet."""
+    if len(data) > limits.bytes:
+        raise TooManyBytes(len(data), limits.bytes)
+    names = [name for name in KINDS if name in Image.OPEN]
+    if data[4:12] in HEIC and "HEIF" not in names and heic_is_installed():
+        names.append("HEIF")
+    with damage_is_truncated():
+        try:
+            image = Image.open(io.BytesIO(data), formats=names)
+        except Image.UnidentifiedImageError:
+            raise unidentified(data) from None
+        kind = KINDS[image.format]
+        if image.format == "WEBP" and b"VP8L" in data[:64]:
+            kind = WEBP_LOSSLESS
+        check_size(image, kind, limits)
+        check_effort(image, data)
+        frames = 1
+        if kind.name in ANIMATED:
+            frames = getattr(image, "n_frames", 1)
+            check_frames(image, kind, frames, limits)
+    return Source(data, image, kind, frames)
+
+
+def unidentified(data: bytes) -> PictureError:
+    if any(data[at:].startswith(magic) for at, magic in SUPPORTED):
+        return Truncated()
+    for at, magic, name in OTHERS:
+        if data[at : at + len(magic)] == magic:
+            return UnsupportedKind(name)
+    return NotAPicture()
+
+
+# What Pillow reports of a file that says something about the pixels only.
+HARMLESS = {
+    *("icc_profile", "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "adobe"),
+    *("adobe_transform", "progressive", "progression", "transparency", "background", "loop"),
+    *("duration", "timestamp", "version", "extension", "gamma", "srgb", "chromaticity"),
+    *("aspect", "interlace", "default_image", "blend", "disposal", "bbox"),
+}
+ENDS = {
+    "JPEG": b"\xff\xd9",
+    "PNG": b"IEND\xaeB`\x82",
+    "GIF": b";",
+}
+JPEG_SEGMENTS = {"APP0", "APP2", "APP14"}
+
+
+def clean(image: Image.Image, data: bytes) -> bool:
+    """No metadata, and nothing behind the end of the picture; when in doubt, no."""
+    if set(image.info) - HARMLESS or len(image.getexif()):
+        return False
+    if image.format == "JPEG" and {name for name, _ in image.applist} - JPEG_SEGMENTS:
+        return False
+    if image.format == "WEBP":
+        return len(data) == int.from_bytes(data[4:8], "little") + 8
+    return image.format in ENDS and data.endswith(ENDS[image.format])
+
+
+def check_size(image: Image.Image, kind: Kind, limits: Limits) -> None:
+    width, height = image.size
+    allowed = min(limits.pixels, int(limits.memory / kind.memory))
+    if width * height > allowed:
+        raise TooManyPixels(
+            f"The picture has {width} x {height} pixels, more than the "
+            f"{allowed / 1e6:.0f} million allowed."
+        )
+
+
+def check_effort(image: Image.Image, data: bytes) -> None:
+    """Refuse small pictures that are made to take long or much memory."""
+    # Each scan of a progressive JPEG goes over the whole picture; encoders write about ten.
+    scans = data.count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 0
+    if scans > MOST_SCANS:
+        raise TooManyPixels(f"The picture has {scans} scans, more than the {MOST_SCANS} allowed.")
+    if image.format == "TIFF":
+        width, height = (int(image.tag_v2.get(tag, 0)) for tag in TILE_SIDES)
+        if width * height > 4 * image.width * image.height + 2**20:
+            raise Truncated
+
+
+def check_frames(image: Image.Image, kind: Kind, frames: int, limits: Limits) -> None:
+    if frames == 1:
+        return
+    width, height = image.size
+    each, together = width * height, width * height * frames
+    memory = each * kind.memory + together * FRAME_MEMORY
+    if frames > limits.frames or together > limits.frame_pixels or memory > limits.memory:
+        raise TooManyPixels(
+            f"The animation has {frames} frames of {width} x {height} pixels, more than allowed."
+        )

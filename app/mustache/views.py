@@ -1,0 +1,96 @@
+"""One picture seen at several sizes: detection wants it small, refinement wants faces large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from mustache.canvas import Canvas
+
+Move = Callable[[np.ndarray], np.ndarray]
+GREY = (128, 128, 128)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """`image` in 8-bit RGB, transparent parts shown on grey."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("LA", "PA", "La"):
+        image = image.convert("RGBA")
+    if image.mode in ("RGBA", "RGBa"):
+        ground = Image.new("RGBA", image.size, (*GREY, 255))
+        return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+class Views:
+    """A picture (any mode) and reduced RGB copies of it, made when asked for."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        # Pillow cannot resample 16-bit grey.
+        self.canvas = Canvas(rgb(canvas.image)) if canvas.image.mode == "I;16" else canvas
+        self.full = self.canvas.image
+        self._reduced: dict[int, Image.Image] = {}
+
+    def reduced(self, factor: int) -> Image.Image:
+        """The whole picture in RGB, 1/`factor` of its size."""
+        if factor not in self._reduced:
+            self._reduced[factor] = rgb(self.canvas.reduced(factor))
+        return self._reduced[factor]
+
+    def fitted(self, longest: int, enlarge: float = 1.0) -> tuple[Image.Image, float]:
+        """The picture with a long side of about `longest`, and pixels of it per full pixel.
+
+        Small pictures are enlarged at most `enlarge` times.
+        """
+        ratio = max(self.full.size) / longest
+        factor = 1
+        if ratio >= 1.8:
+            factor = round(ratio) if ratio < 3.5 else 2 * round(ratio / 2)
+        image = self.reduced(factor)
+        scale = min(longest / max(image.size), enlarge)
+        # Close enough: resampling would take longer than looking at some more pixels.
+        if not 0.8 < scale < 1.25 and (scale < 1 or enlarge > 1):
+            size = tuple(max(1, round(length * scale)) for length in image.size)
+            image = image.resize(size, Image.Resampling.BILINEAR)
+        return image, image.width / self.full.width
+
+    def upright(
+        self, centre: np.ndarray, side: float, roll: float, size: int
+    ) -> tuple[Image.Image, Move]:
+        """The square of `side` full pixels around `centre`, turned so that `roll` is upright.
+
+        Returns it with `size` pixels a side (black where the picture ends), and the function that
+        takes its N x 2 points to points of the full picture.
+        """
+        cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+        turn = np.array([[cosine, -sine], [sine, cosine]])
+        pixel = side / size
+
+        def move(points: np.ndarray) -> np.ndarray:
+            return (np.asarray(points) - size / 2) * pixel @ turn.T + centre
+
+        # From the coarsest view that shows enough, only the part that the turned square touches.
+        factor = max((each for each in self._reduced if each < pixel * 1.5), default=1)
+        source = self._reduced.get(factor, self.full)
+        reach = side / 2 * (abs(cosine) + abs(sine)) + 2 * max(pixel, 1)
+        low = np.floor((centre - reach) / factor).clip(0, source.size).astype(int)
+        high = np.ceil((centre + reach) / factor).clip(0, source.size).astype(int)
+        if (high <= low).any():
+            return Image.new("RGB", (size, size)), move
+        part = source.crop((*low.tolist(), *high.tolist()))
+        corner = low * factor
+        further = max(1, int(pixel / factor))
+        if further > 1:
+            part = part.reduce(further)
+            factor *= further
+        step = turn * pixel / factor
+        start = (centre - corner) / factor - step @ np.array([size / 2, size / 2])
+        kind = Image.Resampling.BICUBIC if pixel < 1 else Image.Resampling.BILINEAR
+        matrix = (*step[0].tolist(), float(start[0]), *step[1].tolist(), float(start[1]))
+        return rgb(part).transform((size, size), Image.Transform.AFFINE, matrix, kind), move

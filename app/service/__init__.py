@@ -1,0 +1,1 @@
+"""The Simple Mustache Service: the Django project around the picture core."""

@@ -1,0 +1,80 @@
+"""Read settings from the environment; a missing or wrong one names itself and shows an example."""
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError
+
+env = Env()
+
+REQUIRED = object()
+
+
+def setting(
+    name: str,
+    *,
+    example: str,
+    read: Callable[..., Any] = env.str,
+    default: Any = REQUIRED,
+    check: Callable[[Any], str | None] | None = None,
+) -> Any:
+    """The value of the environment variable `name`.
+
+    `read` converts the text; `check` returns what is wrong with the value, or None.
+    """
+    arguments = {} if default is REQUIRED else {"default": default}
+    try:
+        value = read(name, **arguments)
+        problem = check(value) if check else None
+    except (EnvError, ValueError) as error:
+        problem = str(error).rstrip(".")
+    if problem:
+        raise ImproperlyConfigured(f"{name}: {problem}. Example: {name}={example}")
+    return value
+
+
+def at_least(length: int) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        return None if len(value) >= length else f"needs at least {length} characters"
+
+    return check
+
+
+def one_of(*names: str) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        return None if value in names else f"is {value!r}, must be one of {', '.join(names)}"
+
+    return check
+
+
+def not_empty(value: list) -> str | None:
+    return None if value else "is empty"
+
+
+def known_database(value: dict) -> str | None:
+    known = value["ENGINE"].rpartition(".")[2] in {"postgresql", "sqlite3"}
+    return None if known else "is neither a postgres:// nor a sqlite:// address"
+
+
+def web_address(value: str) -> str | None:
+    parts = urlsplit(value)
+    if parts.scheme in {"http", "https"} and parts.hostname and parts.path in {"", "/"}:
+        return None
+    return f"{value!r} is not the address of a site"
+
+
+def networks(name: str, default: list[str]) -> list:
+    """A comma-separated list of networks in CIDR notation."""
+    return [ip_network(text) for text in env.list(name, default=default)]
+
+
+def rate(name: str, default: str) -> tuple[int, int]:
+    """`30/60`: 30 requests in 60 seconds; `0/60` switches the limit off."""
+    text = env.str(name, default=default)
+    count, slash, seconds = text.partition("/")
+    if not (slash and count.isdigit() and seconds.isdigit() and int(seconds) > 0):
+        raise ValueError(f"{text!r} is not COUNT/SECONDS")
+    return int(count), int(seconds)

@@ -1,0 +1,137 @@
+"""Whether this host can serve: for load balancers, deployments and people."""
+
+import os
+import socket
+from functools import lru_cache
+from json import loads
+from pathlib import Path
+
+import mustache
+from django.conf import settings
+from django.core.cache import cache
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from service.errors import RETRY_AFTER_SECONDS, wants_json
+
+# cloud-init leaves here what the instance metadata service said at boot.
+INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
+
+
+def database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def pictures() -> None:
+    default_storage.exists("readyz")
+
+
+def cached() -> None:
+    cache.get("readyz")
+
+
+def sessions() -> None:
+    from importlib import import_module
+
+    import_module(settings.SESSION_ENGINE).SessionStore().exists("readyz")
+
+
+CHECKS = {"database": database, "pictures": pictures, "sessions": sessions, "cache": cached}
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when every store answers, else 503 with the ones that do not."""
+    failed = {}
+    for name, check in CHECKS.items():
+        try:
+            check()
+        except Exception as error:  # whatever it is, the store does not answer
+            failed[name] = type(error).__name__
+    response = JsonResponse(
+        {"ready": not failed, "checked": list(CHECKS), "failed": failed},
+        status=503 if failed else 200,
+    )
+    if failed:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+class HealthMiddleware:
+    """Answers before ALLOWED_HOSTS is looked at: a load balancer asks by IP address."""
+
+    VIEWS = {"/healthz": healthz, "/readyz": readyz}
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = self.VIEWS.get(request.path_info)
+        if view is None:
+            return self.get_response(request)
+        response = view(request)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+@lru_cache(maxsize=1)
+def instance() -> dict[str, str]:
+    """The EC2 instance this runs on (id, type, zone); empty elsewhere."""
+    try:
+        data = loads(INSTANCE_DATA.read_text())
+    except (OSError, ValueError):
+        return {}
+    about = data.get("v1", {})
+    # Not cloud_name: a host that is a container has no firmware that says aws.
+    if about.get("platform") != "ec2":
+        return {}
+    return {
+        "instance_id": about.get("instance_id"),
+        "zone": about.get("availability_zone"),
+        "region": about.get("region"),
+    }
+
+
+def about() -> dict:
+    return {
+        "service": "Simple Mustache Service",
+        "version": mustache.__version__,
+        "host": socket.gethostname(),
+        "worker": os.getpid(),
+        "instance_id": None,
+        "zone": None,
+        "region": None,
+        "stores": {
+            "database": connection.vendor,
+            "pictures": settings.PICTURE_STORE,
+            "sessions": settings.SESSION_STORE,
+            "cache": settings.CACHES["default"]["BACKEND"].rpartition(".")[2],
+        },
+    } | instance()
+
+
+def rows(facts: dict) -> list[tuple[str, object]]:
+    """The facts as the page lists them."""
+    names = {"instance_id": "Instance", "zone": "Zone", "host": "Host", "version": "Version"}
+    return [
+        *((title, facts[name]) for name, title in names.items()),
+        *((f"Store of {name}", kind) for name, kind in facts["stores"].items()),
+    ]
+
+
+def info(request: HttpRequest) -> HttpResponse:
+    """GET /info: which host answered, for people and (JSON) for programs."""
+    facts = about()
+    if request.GET.get("format") == "json" or wants_json(request):
+        response = JsonResponse(facts)
+    else:
+        response = render(request, "info.html", {"facts": rows(facts)})
+    response["Cache-Control"] = "no-store"
+    response["Vary"] = "Accept"
+    return response

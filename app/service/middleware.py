@@ -1,0 +1,128 @@
+"""What happens around every view: proxy headers, request id, log line, limits, database errors."""
+
+import logging
+import re
+import time
+import uuid
+
+from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
+from django.http import HttpRequest, HttpResponse
+
+from service import clients, errors, metrics
+from service.logs import request_id
+
+log = logging.getLogger("service.request")
+SANE_REQUEST_ID = re.compile(r"[\w.:=-]{1,100}", re.ASCII)
+
+
+class TrustedProxyMiddleware:
+    """Forgets what a visitor who reaches us past nginx says about himself in X-Forwarded-*."""
+
+    FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not clients.from_proxy(request):
+            for name in self.FORWARDED:
+                request.META.pop(name, None)
+        return self.get_response(request)
+
+
+class RequestMiddleware:
+    """Gives each request an id, one log line, and its place in the metrics."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request.id = given if SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        token = request_id.set(request.id)
+        start = time.perf_counter()
+        try:
+            response = self.get_response(request)
+            seconds = time.perf_counter() - start
+            response["X-Request-ID"] = request.id
+            self.record(request, response, seconds)
+            return response
+        finally:
+            request_id.reset(token)
+
+    @staticmethod
+    def record(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+        view = request.resolver_match.view_name if request.resolver_match else "none"
+        method = request.method if request.method in {"GET", "HEAD", "POST", "DELETE"} else "other"
+        metrics.REQUESTS.labels(view, method, response.status_code).observe(seconds)
+        log.info(
+            "%s %s %s",
+            request.method,
+            request.path,
+            response.status_code,
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "milliseconds": round(seconds * 1000, 1),
+                "client": clients.address(request),
+                "view": view,
+            },
+        )
+
+
+class HeadersMiddleware:
+    """Headers that no other middleware sets."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault(
+            "Permissions-Policy", "camera=(self), geolocation=(), microphone=(), payment=()"
+        )
+        return response
+
+
+class UploadSizeMiddleware:
+    """Refuses a body that is too large by its announced length, before reading any of it."""
+
+    FORM_FIELDS = 1 << 16
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            length = 0
+        if length > settings.MAX_UPLOAD_BYTES + self.FORM_FIELDS:
+            metrics.REFUSED.labels("TooManyBytes").inc()
+            return errors.error(request, 413)
+        return self.get_response(request)
+
+
+class SessionMiddleware(DjangoSessionMiddleware):
+    """Django's, which saves after the view: too late for ErrorsMiddleware."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except errors.DATABASE_ERRORS as error:
+            return errors.database_unavailable(request, error)
+
+
+class ErrorsMiddleware:
+    """Turns a view's Problem into its answer, and a database that cannot serve into a 503."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return errors.answer(request, exception)

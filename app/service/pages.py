@@ -1,0 +1,33 @@
+"""What the templates of all pages have in common."""
+
+from urllib.parse import urljoin
+
+import mustache
+from django import template
+from django.conf import settings
+from django.http import HttpRequest
+
+from service.pictures import core
+
+register = template.Library()
+
+
+def site(request: HttpRequest) -> dict:
+    """The context processor."""
+    return {
+        "site_url": settings.SITE_URL,
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "max_megabytes": settings.MAX_UPLOAD_BYTES // 1_000_000,
+    }
+
+
+@register.filter
+def preview(style: mustache.Style) -> str:
+    """The address of the style's drawing."""
+    return core.preview(style)
+
+
+@register.filter
+def absolute(url: str) -> str:
+    """The address for readers outside this site."""
+    return urljoin(settings.SITE_URL, url)

@@ -1,0 +1,25 @@
+from django.contrib import admin
+
+from service.pictures import uploads
+from service.pictures.models import Picture
+
+
+@admin.register(Picture)
+class PictureAdmin(admin.ModelAdmin):
+    """For taking down what should not be shown."""
+
+    list_display = ("public_id", "created", "listed")
+    list_filter = ("listed", "created")
+    search_fields = ("public_id",)
+    readonly_fields = ("public_id", "result", "created")
+    fields = (*readonly_fields, "listed")
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def delete_model(self, request, picture: Picture) -> None:
+        uploads.delete(picture)
+
+    def delete_queryset(self, request, queryset) -> None:
+        for picture in queryset.select_related("result"):
+            uploads.delete(picture)

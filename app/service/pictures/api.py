@@ -1,0 +1,238 @@
+"""The JSON API and /mustachify, described at /api/openapi.json and, for people, at /api/docs."""
+
+from hashlib import sha256
+from typing import Annotated, Literal
+from urllib.parse import urljoin
+
+import mustache
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
+from ninja import File, Form, NinjaAPI, Path, Query, Status
+from ninja.errors import HttpError, ValidationError
+from ninja.files import UploadedFile
+from ninja.security import APIKeyCookie, HttpBearer
+
+from service import errors, fetch
+from service.errors import Problem
+from service.pictures import core, forms, media, owners, paging, uploads
+from service.pictures.models import Picture
+from service.pictures.schemas import CreatedOut, ErrorOut, PageOut, PictureOut, StylesOut
+from service.ratelimit import limits
+
+api = NinjaAPI(
+    title="Simple Mustache Service",
+    version=mustache.__version__,
+    description="A picture in, a mustache on every face.",
+    urls_namespace="api",
+    openapi_url="/api/openapi.json",
+    docs_url=None,
+)
+
+
+PublicId = Annotated[str, Path(description="The id that the upload returned")]
+
+
+def problems(*statuses: int) -> dict:
+    return dict.fromkeys(statuses, ErrorOut)
+
+
+def absolute(url: str) -> str:
+    return urljoin(settings.SITE_URL, url)
+
+
+def as_out(picture: Picture) -> dict:
+    result = picture.result
+    return {
+        "id": picture.public_id,
+        "url": absolute(picture.get_absolute_url()),
+        "original_url": absolute(result.original.file.url),
+        "mustached_url": absolute(result.file.url),
+        "style": result.style,
+        "width": result.width,
+        "height": result.height,
+        "faces": result.faces,
+    }
+
+
+@api.post(
+    "/api/pictures",
+    response={201: CreatedOut, **problems(400, 404, 413, 415, 429, 503)},
+    tags=["pictures"],
+    summary="Put a mustache on every face",
+)
+def create(
+    request: HttpRequest,
+    image: Annotated[UploadedFile, File(description="The picture")],
+    style: Annotated[str, Form(description="A name of /api/styles, or random")] = "random",
+    unlisted: Annotated[
+        Literal["true", "false"], Form(description="Keep it out of the gallery")
+    ] = "false",
+):
+    limits.check("upload", request)
+    picture, token = uploads.create(
+        forms.read(image), core.check_style(style), listed=unlisted == "false"
+    )
+    return Status(201, as_out(picture) | {"token": token})
+
+
+@api.get(
+    "/api/pictures",
+    response={200: PageOut, **problems(400, 503)},
+    tags=["pictures"],
+    summary="The gallery, newest first",
+)
+def pictures(
+    request: HttpRequest,
+    cursor: Annotated[
+        str | None, Query(max_length=50, description="What the page before has as next")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 24,
+):
+    page = paging.page(Picture.objects.filter(listed=True), cursor, limit)
+    return {"pictures": [as_out(picture) for picture in page.pictures], "next": page.next}
+
+
+@api.get(
+    "/api/pictures/{public_id}",
+    response={200: PictureOut, **problems(404, 503)},
+    tags=["pictures"],
+    summary="One picture",
+)
+def picture(request: HttpRequest, public_id: PublicId):
+    return as_out(find(public_id))
+
+
+def find(public_id: str) -> Picture:
+    found = Picture.objects.select_related("result__original").filter(public_id=public_id).first()
+    if found is None:
+        raise Problem(404)
+    return found
+
+
+class UploadToken(HttpBearer):
+    """The token that the upload returned."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> str:
+        return token
+
+
+class UploadSession(APIKeyCookie):
+    """The session that uploaded the picture; needs the CSRF token, as any cookie does."""
+
+    param_name = settings.SESSION_COOKIE_NAME
+
+    def _get_key(self, request: HttpRequest) -> str | None:
+        return super()._get_key(request) if self.param_name in request.COOKIES else None
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> str:
+        return owners.owner(request) if key else ""
+
+
+@api.delete(
+    "/api/pictures/{public_id}",
+    response={204: None, **problems(401, 403, 404, 503)},
+    auth=[UploadToken(), UploadSession()],
+    tags=["pictures"],
+    summary="Delete a picture; its uploader only",
+)
+def delete(request: HttpRequest, public_id: PublicId):
+    found = find(public_id)
+    secret = request.auth
+    if not (owners.matches(secret, found.token_hash) or owners.matches(secret, found.owner_hash)):
+        raise Problem(403, "Only the uploader of a picture may delete it.")
+    uploads.delete(found)
+    return Status(204, None)
+
+
+@api.get(
+    "/api/styles", response={200: StylesOut}, tags=["styles"], summary="The mustaches there are"
+)
+def styles(request: HttpRequest):
+    return {
+        "styles": [
+            {
+                "name": style.name,
+                "title": style.title,
+                "preview_url": absolute(core.preview(style)),
+            }
+            for style in core.styles()
+        ]
+    }
+
+
+PICTURE_CONTENT = {
+    kind: {"schema": {"type": "string", "format": "binary"}}
+    for kind in ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff")
+}
+
+
+@api.get(
+    "/mustachify",
+    response=problems(400, 403, 404, 413, 415, 429, 502, 503, 504),
+    openapi_extra={
+        "responses": {
+            200: {
+                "description": "The picture; unchanged if it has no face",
+                "headers": {
+                    "X-Mustache-Faces": {
+                        "description": "Number of faces found",
+                        "schema": {"type": "integer"},
+                    }
+                },
+                "content": PICTURE_CONTENT,
+            }
+        }
+    },
+    tags=["mustachify"],
+    summary="The picture at an address, with mustaches",
+)
+def mustachify(
+    request: HttpRequest,
+    src: Annotated[
+        str,
+        Query(
+            description="http or https address, in ASCII",
+            pattern="^[!-~]+$",
+            max_length=fetch.MAX_URL,
+        ),
+    ],
+    style: Annotated[str, Query(description="A name of /api/styles, or random")] = "random",
+):
+    name = core.check_style(style)
+    limits.check("fetch", request)
+    result = core.mustachify(fetch.fetch(src), name)
+    response = HttpResponse(result.data, content_type=result.content_type)
+    response["X-Mustache-Faces"] = len(result.faces)
+    response["X-Mustache-Style"] = name
+    response["Content-Security-Policy"] = media.HARMLESS
+    # One source picture is fetched once in a while per cache, not once per reader.
+    lasting = style != core.RANDOM
+    response["Cache-Control"] = "public, max-age=600" if lasting else "no-store"
+    etag = f'"{sha256(result.data).hexdigest()}"'
+    response["ETag"] = etag
+    return get_conditional_response(request, etag=etag, response=response) or response
+
+
+@api.exception_handler(ValidationError)
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    reasons = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors]
+    return errors.error_json(400, "; ".join(reasons) + ".")
+
+
+@api.exception_handler(HttpError)
+def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return errors.error_json(error.status_code, error.message)
+
+
+@api.exception_handler(Http404)
+def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return errors.error_json(404)
+
+
+@api.exception_handler(Exception)
+def known(request: HttpRequest, error: Exception) -> HttpResponse:
+    answer = errors.answer(request, error)
+    if answer is None:
+        raise error
+    return answer

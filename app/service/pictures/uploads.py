@@ -1,0 +1,171 @@
+"""Making, restyling and deleting pictures: everything that writes, with no HTTP in it.
+
+Whoever adds or removes the files of an original holds the lock on its row meanwhile, so an upload
+and a deletion of the same picture at the same moment cannot leave a picture without bytes.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+
+from service.errors import Problem
+from service.pictures import core, originals, previews
+from service.pictures.models import Original, Picture, Result
+
+ATTEMPTS = 3
+
+
+@dataclass
+class Work:
+    """What was worked out for one original and style: rows to be, and files by name."""
+
+    original: Original
+    result: Result
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, stem: str, data: bytes, extension: str) -> str:
+        """Another file; returns its name."""
+        name = f"{stem}.{extension}"
+        self.files[name] = data
+        return name
+
+
+def hashed(secret: str) -> str:
+    """What the database keeps of a secret: enough to recognise it, useless to a thief."""
+    return sha256(secret.encode()).hexdigest() if secret else ""
+
+
+def work_out(data: bytes, style: str) -> Work:
+    """Put the mustaches on. Takes its time, so never call it inside a transaction."""
+    # Previews of a large picture take as much memory as its mustaches.
+    with core.one_at_a_time():
+        return _work_out(data, style)
+
+
+def _work_out(data: bytes, style: str) -> Work:
+    made = core.mustachify(data, style)
+    digest = sha256(data).hexdigest()
+    original, kind = originals.published(data)
+    name = f"{digest}/{style}-{sha256(made.data).hexdigest()[:16]}"
+    faces = [face.as_dict() for face in made.faces]
+    work = Work(
+        Original(
+            sha256=digest,
+            file=f"{digest}/original.{kind}",
+            content_type=originals.CONTENT_TYPES[kind],
+            size=len(original),
+        ),
+        Result(
+            original_id=digest,
+            style=style,
+            file=f"{name}.{made.extension}",
+            content_type=made.content_type,
+            width=made.width,
+            height=made.height,
+            faces=faces,
+        ),
+    )
+    work.files = {work.original.file.name: original, work.result.file.name: made.data}
+    shown = made.data
+    work.original.preview, work.result.preview = work.original.file.name, work.result.file.name
+    if previews.is_needed(kind, made.width, made.height):
+        work.original.preview = work.add(f"{digest}/original-preview", *previews.preview(original))
+    if previews.is_needed(made.extension, made.width, made.height):
+        shown, extension = previews.preview(made.data)
+        work.result.preview = work.add(f"{name}-preview", shown, extension)
+    work.result.thumbnail = work.add(
+        f"{name}-thumbnail", *previews.thumbnail(shown, made.width, faces)
+    )
+    return work
+
+
+def find(digest: str, style: str) -> Result | None:
+    return Result.objects.filter(original_id=digest, style=style).first()
+
+
+def keep(work: Work) -> Result:
+    """Save rows and files; a row that is there already wins. Call it inside a transaction."""
+    if lock(work.original.sha256) is None:
+        work.original.save(force_insert=True)
+    result = find(work.original.sha256, work.result.style)
+    if result is None:
+        work.result.save(force_insert=True)
+        result = work.result
+    for name, data in work.files.items():
+        if not default_storage.exists(name):
+            default_storage.save(name, ContentFile(data))
+    return result
+
+
+def lock(digest: str) -> Original | None:
+    return Original.objects.select_for_update().filter(sha256=digest).first()
+
+
+def create(data: bytes, style: str, *, owner: str = "", listed: bool = True) -> tuple[Picture, str]:
+    """Put the mustaches on and keep the picture.
+
+    Returns the picture and the token that may delete it. `owner` is the visitor's own secret.
+    """
+    token = secrets.token_urlsafe(24)
+    digest = sha256(data).hexdigest()
+    work = None
+    for attempt in range(ATTEMPTS):
+        if work is None and find(digest, style) is None:
+            work = work_out(data, style)
+        try:
+            with transaction.atomic():
+                result = keep(work) if work else lock(digest) and find(digest, style)
+                if result is None:  # deleted since we looked
+                    continue
+                picture = Picture(
+                    result=result,
+                    listed=listed,
+                    owner_hash=hashed(owner),
+                    token_hash=hashed(token),
+                )
+                picture.save(force_insert=True)
+            return picture, token
+        except IntegrityError:  # the same picture, uploaded by someone else at this very moment
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise RuntimeError(f"{digest} is uploaded and deleted all the time")
+
+
+def restyle(picture: Picture, style: str) -> None:
+    """Show the picture with another style at the same address."""
+    digest = picture.result.original_id
+    work = None
+    if find(digest, style) is None:
+        with picture.result.original.file.open() as file:
+            work = work_out(file.read(), style)
+    put_on(picture, style, work)
+
+
+def put_on(picture: Picture, style: str, work: Work | None) -> None:
+    digest = picture.result.original_id
+    with transaction.atomic():
+        result = keep(work) if work else lock(digest) and find(digest, style)
+        # Nothing of this stays if the picture was deleted meanwhile.
+        if not Picture.objects.filter(pk=picture.pk).update(result=result):
+            raise Problem(404)
+    picture.result = result
+
+
+def delete(picture: Picture) -> None:
+    """Delete the picture, and all bytes behind it when no other picture shows them."""
+    with transaction.atomic():
+        original = lock(picture.result.original_id)
+        picture.delete()
+        if Picture.objects.filter(result__original=original).exists():
+            return
+        files = [original.file, original.preview]
+        for result in original.results.all():
+            files += [result.file, result.preview, result.thumbnail]
+        names = [file.name for file in files]
+        original.delete()
+        for name in names:
+            default_storage.delete(name)

@@ -1,0 +1,121 @@
+"""The pages. A GET writes nothing, so they work on a read-only database."""
+
+from itertools import chain
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from service.errors import Problem, wants_json
+from service.pictures import core, owners, paging, uploads
+from service.pictures.forms import UploadForm
+from service.pictures.models import Picture
+from service.ratelimit import limits
+
+PAGE_SIZE = 24
+HOME_SIZE = 6
+
+
+def listed():
+    return Picture.objects.filter(listed=True)
+
+
+def find(public_id: str) -> Picture:
+    return get_object_or_404(
+        Picture.objects.select_related("result__original"), public_id=public_id
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def home(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        return upload(request)
+    return render(
+        request,
+        "home.html",
+        {"styles": core.styles(), "latest": paging.page(listed(), None, HOME_SIZE).pictures},
+    )
+
+
+def upload(request: HttpRequest) -> HttpResponse:
+    limits.check("upload", request)
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        raise Problem(400, " ".join(chain.from_iterable(form.errors.values())))
+    if form.cleaned_data["src"] and not form.cleaned_data["image"]:
+        limits.check("fetch", request)
+    style = form.style_name()
+    owner = owners.owner_to_be(request)
+    picture, _ = uploads.create(
+        form.picture(), style, owner=owner, listed=not form.cleaned_data["unlisted"]
+    )
+    owners.remember(request, owner)
+    return go_to(request, picture.get_absolute_url())
+
+
+def go_to(request: HttpRequest, location: str) -> HttpResponse:
+    """A redirect; for the page's own JavaScript, the address as JSON."""
+    if wants_json(request):
+        return JsonResponse({"location": location}, status=201)
+    response = HttpResponseRedirect(location)
+    response.status_code = 303
+    return response
+
+
+@require_safe
+def picture(request: HttpRequest, public_id: str) -> HttpResponse:
+    found = find(public_id)
+    return render(
+        request,
+        "picture.html",
+        {
+            "picture": found,
+            "result": found.result,
+            "original": found.result.original,
+            "mine": owners.owns(request, found),
+            "styles": core.styles(),
+        },
+    )
+
+
+def find_own(request: HttpRequest, public_id: str) -> Picture:
+    found = find(public_id)
+    if not owners.owns(request, found):
+        raise Problem(403, "Only the visitor who uploaded a picture may change or delete it.")
+    return found
+
+
+@require_POST
+def change_style(request: HttpRequest, public_id: str) -> HttpResponse:
+    found = find_own(request, public_id)
+    limits.check("upload", request)
+    uploads.restyle(found, core.check_style(request.POST.get("style")))
+    return go_to(request, found.get_absolute_url())
+
+
+@require_POST
+def delete(request: HttpRequest, public_id: str) -> HttpResponse:
+    uploads.delete(find_own(request, public_id))
+    return go_to(request, "/mine?deleted=1")
+
+
+@require_safe
+def gallery(request: HttpRequest) -> HttpResponse:
+    page = paging.page(listed(), request.GET.get("after"), PAGE_SIZE)
+    return render(request, "gallery.html", {"page": page, "first": "after" not in request.GET})
+
+
+@require_safe
+def mine(request: HttpRequest) -> HttpResponse:
+    owner = owners.owner(request)
+    pictures = Picture.objects.filter(owner_hash=uploads.hashed(owner))
+    page = paging.page(pictures if owner else pictures.none(), request.GET.get("after"), PAGE_SIZE)
+    return render(
+        request,
+        "mine.html",
+        {
+            "page": page,
+            "first": "after" not in request.GET,
+            "deleted": "deleted" in request.GET,
+        },
+    )

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class RateLimitConfig(AppConfig):
+    name = "service.ratelimit"
+    verbose_name = "Rate limits"

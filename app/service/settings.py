@@ -1,0 +1,220 @@
+"""Django settings, from environment variables only. `app/README.md` has the table of them."""
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+
+from service.environment import (
+    at_least,
+    env,
+    known_database,
+    networks,
+    not_empty,
+    one_of,
+    rate,
+    setting,
+    web_address,
+)
+
+PACKAGE = Path(__file__).parent
+
+DEBUG = setting("DEBUG", read=env.bool, default=False, example="false")
+SECRET_KEY = setting("SECRET_KEY", check=at_least(50), example="<50 or more random characters>")
+ALLOWED_HOSTS = setting(
+    "ALLOWED_HOSTS", read=env.list, check=not_empty, example="mustache.example.com,10.0.0.12"
+)
+SITE_URL = setting("SITE_URL", check=web_address, example="https://mustache.example.com").rstrip(
+    "/"
+)
+HTTPS = urlsplit(SITE_URL).scheme == "https"
+CSRF_TRUSTED_ORIGINS = setting(
+    "CSRF_TRUSTED_ORIGINS", read=env.list, default=[], example="https://mustache.example.com"
+)
+
+# --- Stores -----------------------------------------------------------------------------------
+DATABASES = {
+    "default": setting(
+        "DATABASE_URL",
+        read=env.dj_db_url,
+        check=known_database,
+        example="postgres://user:password@host:5432/name?sslmode=require",
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # A database that went away must cost seconds, not the minutes TCP would wait.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    DATABASES["default"].setdefault("OPTIONS", {})
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 3,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "application_name": "mustache",
+        "options": "-c statement_timeout=15000 -c lock_timeout=5000",
+    } | DATABASES["default"]["OPTIONS"]
+else:
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    } | DATABASES["default"].get("OPTIONS", {})
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+PICTURE_STORE = setting(
+    "PICTURE_STORE", default="database", check=one_of("database"), example="database"
+)
+SESSION_STORE = setting(
+    "SESSION_STORE", default="database", check=one_of("database"), example="database"
+)
+STORAGES = {
+    "default": {"BACKEND": {"database": "service.pictures.storage.DatabaseStorage"}[PICTURE_STORE]},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_URL = "/media/"
+SESSION_ENGINE = {"database": "django.contrib.sessions.backends.db"}[SESSION_STORE]
+CACHES = {
+    "default": setting(
+        "CACHE_URL",
+        read=env.dj_cache_url,
+        default="db://cache",
+        example="redis://host:6379/0",
+    )
+}
+
+# --- Limits -----------------------------------------------------------------------------------
+MAX_UPLOAD_BYTES = setting("MAX_UPLOAD_BYTES", read=env.int, default=20_000_000, example="20000000")
+UPLOAD_RATE = setting("UPLOAD_RATE", read=rate, default="60/60", example="60/60")
+FETCH_RATE = setting("FETCH_RATE", read=rate, default="30/60", example="30/60")
+FORBIDDEN_SOURCES = setting(
+    "FORBIDDEN_SOURCES", read=networks, default=[], example="203.0.113.0/24"
+)
+ALLOWED_SOURCES = setting("ALLOWED_SOURCES", read=networks, default=[], example="192.168.7.0/24")
+# A picture stays in memory on its way: nothing of a visitor's is ever written to the disk.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + (1 << 20)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20
+DATA_UPLOAD_MAX_NUMBER_FILES = 2
+
+# --- The application --------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "service.pictures",
+    "service.ratelimit",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+]
+MIDDLEWARE = [
+    "service.middleware.TrustedProxyMiddleware",
+    "service.middleware.RequestMiddleware",
+    "service.health.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "service.middleware.HeadersMiddleware",
+    "service.middleware.UploadSizeMiddleware",
+    "service.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "service.middleware.ErrorsMiddleware",
+]
+ROOT_URLCONF = "service.urls"
+WSGI_APPLICATION = "service.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PACKAGE / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "service.pages.site",
+            ],
+            "builtins": ["service.pages"],
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+# Beside the code that wrote it, so that two releases on one host never share files.
+STATIC_ROOT = setting(
+    "STATIC_ROOT",
+    read=env.path,
+    default=Path(sys.prefix) / "share" / "mustache" / "static",
+    example="/srv/mustache/static",
+)
+STATICFILES_DIRS = [PACKAGE / "static"]
+# Straight from the sources while developing, without collectstatic.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Security ---------------------------------------------------------------------------------
+# TLS ends at nginx or the balancer; TrustedProxyMiddleware lets this header in only from there.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^info$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 365 * 24 * 3600
+SESSION_COOKIE_NAME = "mustache_session"
+CSRF_COOKIE_NAME = "mustache_csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "service.errors.csrf_failure"
+X_FRAME_OPTIONS = "DENY"
+# What `check --deploy` asks of HTTPS cannot hold for a site whose own address is plain HTTP.
+SILENCED_SYSTEM_CHECKS = (
+    []
+    if HTTPS
+    else ["security.W004", "security.W008", "security.W010", "security.W012", "security.W016"]
+)
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "font-src": [SELF],
+        # blob: shows the chosen picture before it is sent.
+        "img-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+LOGGING_CONFIG = "service.logs.configure"
+LOGGING = {"level": setting("LOG_LEVEL", default="INFO", example="INFO")}

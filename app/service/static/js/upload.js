@@ -1,0 +1,150 @@
+// The home page: drop, paste or take a picture, see it in the frame, send it with progress.
+// Without this script the form works as any form does.
+const form = document.querySelector("[data-upload]");
+const input = form.querySelector("#image");
+const drop = form.querySelector("[data-drop]");
+const chosen = form.querySelector("[data-chosen]");
+const cameo = form.querySelector("[data-cameo]");
+const label = form.querySelector("[data-file-label]");
+const status = form.querySelector("[data-status]");
+const progress = form.querySelector("[data-progress]");
+const submit = form.querySelector("[type=submit]");
+const maxBytes = Number(form.dataset.maxBytes);
+
+for (const element of form.querySelectorAll("[data-scripted]")) element.hidden = false;
+
+function say(text, bad = false) {
+  status.textContent = text;
+  status.classList.toggle("bad", bad);
+}
+
+// --- The picture in the frame ---
+function show() {
+  const file = input.files[0];
+  URL.revokeObjectURL(chosen.src);
+  chosen.hidden = !file;
+  cameo.toggleAttribute("hidden", Boolean(file));
+  label.textContent = file ? "Choose another" : "Choose a picture";
+  if (!file) return say("");
+  chosen.src = URL.createObjectURL(file);
+  chosen.alt = `Chosen: ${file.name}`;
+  if (file.size > maxBytes) {
+    say(`This picture has ${Math.ceil(file.size / 1e6)} MB; ${maxBytes / 1e6} MB is the most.`, true);
+  } else {
+    say(`${file.name} is ready.`);
+  }
+}
+
+// What the browser cannot draw (HEIC in most) the server may well read.
+chosen.addEventListener("error", () => {
+  chosen.hidden = true;
+  cameo.toggleAttribute("hidden", false);
+});
+
+function take(files) {
+  const pictures = [...files].filter((file) => file.type.startsWith("image/") || !file.type);
+  if (!pictures.length) return say("That is not a picture.", true);
+  const transfer = new DataTransfer();
+  transfer.items.add(pictures[0]);
+  input.files = transfer.files;
+  show();
+}
+
+input.addEventListener("change", show);
+const camera = form.querySelector("[data-camera]");
+camera.hidden = !matchMedia("(pointer: coarse)").matches;
+camera.querySelector("input").addEventListener("change", (event) => take(event.target.files));
+
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) {
+    event.preventDefault();
+    take(event.clipboardData.files);
+  }
+});
+for (const name of ["dragover", "dragenter"]) {
+  document.addEventListener(name, (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) drop.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  drop.classList.remove("over");
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
+  take(event.dataTransfer.files);
+});
+
+// --- The gentleman wears what is chosen ---
+const mustache = cameo.querySelector("[data-mustache]");
+
+function wear() {
+  let radio = form.elements.style.value === "random" ? null : form.querySelector("[name=style]:checked");
+  if (!radio) {
+    const all = form.querySelectorAll("[name=style][data-width]");
+    radio = all[Math.floor(Math.random() * all.length)];
+  }
+  const [anchorX, anchorY] = radio.dataset.anchor.split(" ").map(Number);
+  const width = mustache.dataset.unit * radio.dataset.width;
+  mustache.setAttribute("width", width);
+  mustache.setAttribute("x", mustache.dataset.x - anchorX * width);
+  mustache.setAttribute("y", mustache.dataset.y - anchorY * width);
+  mustache.setAttribute("href", radio.parentElement.querySelector("img").src);
+  mustache.classList.remove("grown");
+  requestAnimationFrame(() => mustache.classList.add("grown"));
+}
+
+for (const radio of form.elements.style) radio.addEventListener("change", wear);
+wear();
+
+// --- Sending ---
+function send() {
+  const request = new XMLHttpRequest();
+  request.open("POST", form.action);
+  request.setRequestHeader("Accept", "application/json");
+  request.responseType = "json";
+  request.upload.addEventListener("progress", (event) => {
+    if (!event.lengthComputable) return;
+    progress.value = (100 * event.loaded) / event.total;
+    if (event.loaded === event.total) say("Lathering, measuring, growing…");
+  });
+  request.addEventListener("load", () => {
+    if (request.status === 201) {
+      location.assign(request.response.location);
+    } else {
+      failed(request.response?.detail ?? "Something went wrong. Please try again.");
+    }
+  });
+  request.addEventListener("error", () => failed("The connection broke. Please try again."));
+  request.send(new FormData(form));
+}
+
+function failed(text) {
+  progress.hidden = true;
+  submit.disabled = false;
+  say(text, true);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!input.files.length && !form.elements.src.value) {
+    say("Choose a picture first, or give the address of one.", true);
+    return input.focus();
+  }
+  submit.disabled = true;
+  progress.hidden = false;
+  progress.value = 0;
+  say("Sending…");
+  send();
+});
+
+// Coming back with the browser's Back button shows the form ready, not busy.
+addEventListener("pageshow", () => {
+  submit.disabled = false;
+  progress.hidden = true;
+  if (input.files.length) show();
+  else say("");
+});

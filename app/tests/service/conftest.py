@@ -1,0 +1,245 @@
+"""What the service's tests share. In-process tests run on SQLite in memory; `site` is the real
+thing: gunicorn with production settings, once on SQLite and once on PostgreSQL."""
+
+import io
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import django
+import pytest
+import urllib3
+from PIL import Image
+
+ROOT = Path(__file__).parents[3]
+SECRET = "only-for-tests-" * 4
+
+os.environ.update(
+    DJANGO_SETTINGS_MODULE="service.settings",
+    DEBUG="true",  # plain static files; pytest-django switches settings.DEBUG off again
+    SECRET_KEY=SECRET,
+    ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
+    SITE_URL="http://testserver",
+    DATABASE_URL="sqlite://:memory:",
+    UPLOAD_RATE="0/60",
+    FETCH_RATE="0/60",
+)
+django.setup()
+
+
+def shipped(package: str, path: str) -> Path:
+    """A file inside an installed package, without importing that."""
+    return Path(find_spec(package).origin).parent / path
+
+
+def as_bytes(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Image.Image:
+    """Eileen Collins (NASA, public domain), 256 pixels."""
+    with Image.open(shipped("skimage", "data/astronaut.png")) as image:
+        return image.convert("RGB").resize((256, 256))
+
+
+@pytest.fixture(scope="session")
+def face(astronaut) -> bytes:
+    return as_bytes(astronaut, quality=90)
+
+
+@pytest.fixture
+def other_face(astronaut) -> bytes:
+    """The same face in a file that no test has seen before."""
+    image = astronaut.copy()
+    image.putpixel((0, 0), tuple(random.randrange(256) for _ in range(3)))
+    image.putpixel((1, 1), tuple(random.randrange(256) for _ in range(3)))
+    return as_bytes(image, "PNG")
+
+
+@pytest.fixture(scope="session")
+def no_face() -> bytes:
+    return as_bytes(Image.linear_gradient("L").convert("RGB"))
+
+
+# --- The real thing -------------------------------------------------------------------------
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def stop(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGINT)  # gunicorn's quick way, without waiting for connections
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)
+
+
+@dataclass
+class PostgreSQL:
+    """A private cluster in a temporary directory."""
+
+    home: Path
+    port: int
+    prefix: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def programs() -> Path:
+        versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parts[-2]))
+        return versions[-1]
+
+    def program(self, name: str, *arguments: str) -> None:
+        subprocess.run(
+            [*self.prefix, str(self.programs() / name), *arguments],
+            check=True, cwd=self.home, stdout=subprocess.DEVNULL, timeout=60,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        self.program("pg_ctl", "-D", str(self.home / "data"), "-w", "-l", str(self.home / "log"),
+                     "-o", f"-p {self.port} -k {self.home} -c listen_addresses=127.0.0.1 "
+                     "-c fsync=off", "start")  # fmt: skip
+
+    def stop(self) -> None:
+        self.program("pg_ctl", "-D", str(self.home / "data"), "-m", "immediate", "-w", "stop")
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, statement: str, name: str = "postgres") -> None:
+        import psycopg
+
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    subprocess.run([ROOT / "tools" / "install-debian-packages", "postgresql"], check=True)
+    # Not in pytest's own directory, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="mustache-postgresql-") as directory:
+        home = Path(directory)
+        server = PostgreSQL(home, free_port())
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(home, "postgres", "postgres")
+            server.prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        server.program("initdb", "-D", str(home / "data"), "-A", "trust", "-U", "postgres", "-N")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@dataclass
+class Site:
+    """A running service."""
+
+    url: str
+    environment: dict[str, str]
+    process: subprocess.Popen | None = None
+    database: PostgreSQL | None = None
+    http: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(maxsize=20, retries=False, timeout=30)
+    )
+
+    def manage(self, *arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "service", *arguments],
+            check=True, env=self.environment, stdout=subprocess.PIPE, text=True, timeout=120,
+        ).stdout  # fmt: skip
+
+    def start(self) -> None:
+        with Path(self.environment["LOG"]).open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "python:service.gunicorn_config"],
+                env=self.environment,
+                stderr=log,
+            )
+        for _ in range(200):
+            assert self.process.poll() is None, Path(self.environment["LOG"]).read_text()
+            try:
+                if self.get("/healthz").status == 200:
+                    return
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.1)
+        raise AssertionError("gunicorn does not answer")
+
+    def get(self, path: str, **options) -> urllib3.BaseHTTPResponse:
+        return self.http.request("GET", self.url + path, redirect=False, **options)
+
+    def upload(self, picture: bytes, style: str = "handlebar") -> urllib3.BaseHTTPResponse:
+        fields = {"image": ("me.jpg", picture), "style": style}
+        return self.http.request("POST", f"{self.url}/api/pictures", fields=fields)
+
+
+def run_site(home: Path, static: Path, database_url: str, **settings: str) -> Site:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "app"),
+        "DJANGO_SETTINGS_MODULE": "service.settings",
+        "SECRET_KEY": SECRET,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SITE_URL": url,
+        "DATABASE_URL": database_url,
+        "STATIC_ROOT": str(static),
+        "GUNICORN_BIND": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": "2",
+        "UPLOAD_RATE": "0/60",
+        "FETCH_RATE": "0/60",
+        "LOG": str(home / "log"),
+    } | settings
+    site = Site(url, environment)
+    site.manage("migrate", "--no-input", "--verbosity=0")
+    site.manage("createcachetable")
+    if not static.exists():
+        site.manage("collectstatic", "--no-input", "--verbosity=0")
+    site.start()
+    return site
+
+
+@pytest.fixture(scope="session")
+def start_site(tmp_path_factory):
+    """`with start_site(database_url, SETTING=...) as site`."""
+
+    static = tmp_path_factory.mktemp("collected") / "static"
+
+    @contextmanager
+    def running(database_url: str, **settings: str):
+        site = run_site(tmp_path_factory.mktemp("site"), static, database_url, **settings)
+        try:
+            yield site
+        finally:
+            stop(site.process)
+
+    return running
+
+
+@pytest.fixture(scope="session")
+def sqlite_site(start_site, tmp_path_factory):
+    with start_site(f"sqlite:///{tmp_path_factory.mktemp('database') / 'db.sqlite3'}") as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def postgresql_site(start_site, postgresql):
+    postgresql.execute("CREATE DATABASE site")
+    with start_site(postgresql.url("site")) as site:
+        site.database = postgresql
+        yield site

@@ -1,0 +1,120 @@
+"""Around the views: request ids, the proxy's word, logs, metrics, a database that is away."""
+
+import json
+import logging
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import InternalError, OperationalError
+from django.test import RequestFactory
+from service import clients, logs
+from service.pictures import uploads
+
+pytestmark = pytest.mark.django_db
+
+
+def test_request_id_is_taken_over(client):
+    assert client.get("/", headers={"X-Request-ID": "abc-123"}).headers["X-Request-ID"] == "abc-123"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "<script>", "x" * 101, "a\u00e9"])
+def test_strange_request_ids_are_not(client, given):
+    found = client.get("/", headers={"X-Request-ID": given}).headers["X-Request-ID"]
+    assert found != given
+    assert len(found) == 32
+
+
+def test_forwarded_headers_count_from_nginx_only(client, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    headers = {"X-Forwarded-Proto": "https"}
+    assert client.get("/", headers=headers, REMOTE_ADDR="192.0.2.1").status_code == 301
+    assert client.get("/", headers=headers, REMOTE_ADDR="").status_code == 200
+    assert client.get("/healthz", REMOTE_ADDR="192.0.2.1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),
+        ("", "203.0.113.9", "203.0.113.9"),
+        ("", "10.0.0.1, 203.0.113.9", "203.0.113.9"),
+        ("", None, ""),
+    ],
+)
+def test_address_of_the_visitor(peer, forwarded, address):
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    request = RequestFactory().get("/", headers=headers, REMOTE_ADDR=peer)
+    assert clients.address(request) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "status"),
+    [("127.0.0.1", None, 200), ("", None, 200), ("::1", None, 200), ("192.0.2.1", None, 404),
+     ("", "203.0.113.9", 404), ("", "nonsense", 404), ("10.0.0.1", "127.0.0.1", 404)],
+)  # fmt: skip
+def test_metrics_are_for_this_host(client, peer, forwarded, status):
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    assert client.get("/metrics", headers=headers, REMOTE_ADDR=peer).status_code == status
+
+
+def test_metrics_count_requests_and_pictures(client, face):
+    uploads.create(face, "pencil")
+    client.get("/gallery")
+    text = client.get("/metrics").content.decode()
+    assert 'mustache_request_seconds_count{method="GET",status="200",view="gallery"}' in text
+    assert 'mustache_picture_seconds_count{style="pencil"}' in text
+    assert "mustache_faces_total" in text
+
+
+def test_logs_are_json_with_the_request_id(client):
+    lines = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            lines.append(json.loads(self.format(record)))
+
+    parts = logs.dictionary()
+    handler = Keep()
+    formatter = dict(parts["formatters"]["json"])
+    formatter.pop("()")
+    rename = formatter.pop("rename_fields")
+    from pythonjsonlogger.json import JsonFormatter
+
+    handler.setFormatter(
+        JsonFormatter(formatter["format"], style=formatter["style"], rename_fields=rename)
+    )
+    handler.addFilter(logs.RequestIdFilter())
+    logger = logging.getLogger("service.request")
+    logger.addHandler(handler)
+    client.get("/gallery?secret=1", headers={"X-Request-ID": "r-1"})
+    logger.removeHandler(handler)
+    (line,) = lines
+    assert line["request_id"] == "r-1"
+    assert line["path"] == "/gallery"
+    assert line["status"] == 200
+    assert line["milliseconds"] > 0
+    assert line["level"] == "INFO"
+    assert "secret" not in json.dumps(line)
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), InternalError("read-only")])
+def test_database_that_cannot_serve(client, face, monkeypatch, error):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(uploads, "create", fail)
+    for path in ("/", "/api/pictures"):
+        response = client.post(path, {"image": SimpleUploadedFile("me.jpg", face)})
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "10"
+        assert response.headers["Cache-Control"] == "no-store"
+    assert response.json()["error"] == "unavailable"
+
+
+def test_session_that_cannot_be_saved(client, face, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("away")
+
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.save", fail)
+    response = client.post("/", {"image": SimpleUploadedFile("me.jpg", face)})
+    assert response.status_code == 503

@@ -1,0 +1,97 @@
+"""Rate limits, counted in the database and in a cache."""
+
+import pytest
+from django.db import OperationalError
+from service.ratelimit import limits
+from service.ratelimit.models import Count
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=["database", "cache"])
+def store(request, settings):
+    if request.param == "cache":
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+                "LOCATION": request.node.name,
+            }
+        }
+    return request.param
+
+
+def test_counts_per_key(store):
+    assert [limits.hit("a", 10, 60, now=0)[0] for _ in range(3)] == [1, 2, 3]
+    assert limits.hit("b", 10, 60, now=0)[0] == 1
+
+
+def test_the_window_slides(store):
+    for _ in range(10):
+        limits.hit("a", 10, 60, now=59)
+    assert limits.hit("a", 10, 60, now=60)[0] == pytest.approx(11)
+    assert limits.hit("a", 10, 60, now=90)[0] == pytest.approx(2 + 5)
+    assert limits.hit("a", 10, 60, now=180)[0] == 1
+
+
+@pytest.mark.parametrize("allowed", [1, 2, 30])
+@pytest.mark.parametrize("start", [0, 20.5, 59.5])
+@pytest.mark.parametrize("extra", [0, 1, 100])
+def test_who_waits_as_told_is_let_in_and_who_comes_earlier_is_not(allowed, start, extra):
+    now = 6000 + start
+    for _ in range(allowed + extra):
+        limits.hit("a", allowed, 60, now)
+    used, wait = limits.hit("a", allowed, 60, now)
+    assert used > allowed
+    assert limits.hit("a", allowed, 60, now + wait)[0] <= allowed
+    for _ in range(allowed + extra):
+        limits.hit("b", allowed, 60, now)
+    _, wait = limits.hit("b", allowed, 60, now)
+    assert limits.hit("b", allowed, 60, now + wait - 2)[0] > allowed
+
+
+def test_who_waits_within_the_window_is_told_so():
+    for _ in range(10):
+        limits.hit("a", 10, 60, now=59)
+    used, wait = limits.hit("a", 10, 60, now=60)
+    assert used > 10
+    assert wait == 12  # of ten hits two have slid away
+    assert limits.hit("a", 10, 60, now=72)[0] <= 10
+
+
+def test_old_counts_are_swept():
+    limits.hit("a", 10, 60, now=0)
+    limits.hit("b", 10, 60, now=600)
+    assert list(Count.objects.values_list("key", flat=True)) == ["b"]
+
+
+def test_uploads_are_limited_by_client(client, settings, face):
+    settings.UPLOAD_RATE = (2, 60)
+    answers = [client.post("/api/pictures", {}, REMOTE_ADDR="192.0.2.1") for _ in range(3)]
+    # A body without a picture is refused before it counts.
+    assert {answer.status_code for answer in answers} == {400}
+    codes = [client.post("/", {}, REMOTE_ADDR="192.0.2.1").status_code for _ in range(3)]
+    assert codes == [400, 400, 429]
+    assert client.post("/", {}, REMOTE_ADDR="192.0.2.2").status_code == 400
+    page = client.post("/", {}, REMOTE_ADDR="192.0.2.1")
+    assert "One at a time" in page.content.decode()
+    assert int(page.headers["Retry-After"]) > 0
+
+
+def test_an_ipv6_visitor_counts_by_his_network(client, settings):
+    settings.UPLOAD_RATE = (1, 60)
+    assert client.post("/", {}, REMOTE_ADDR="2001:db8::1").status_code == 400
+    assert client.post("/", {}, REMOTE_ADDR="2001:db8::ffff").status_code == 429
+    assert client.post("/", {}, REMOTE_ADDR="2001:db8:0:1::1").status_code == 400
+
+
+def test_reading_goes_on_when_nothing_can_be_counted(client, settings, monkeypatch):
+    settings.UPLOAD_RATE = settings.FETCH_RATE = (1, 60)
+
+    def fail(*args):
+        raise OperationalError("read-only")
+
+    monkeypatch.setattr(Count, "hit", fail)
+    assert client.get("/mustachify?src=http://10.0.0.1/").status_code == 403
+    response = client.post("/", {})
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "10"

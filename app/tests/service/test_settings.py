@@ -1,0 +1,85 @@
+"""Settings come from the environment; a wrong one is named with an example."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from service import environment
+
+GOOD = {
+    "PATH": os.environ["PATH"],
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+    "SECRET_KEY": "".join(map(chr, range(48, 123))),
+    "ALLOWED_HOSTS": "mustache.example.com",
+    "SITE_URL": "https://mustache.example.com",
+    "DATABASE_URL": "sqlite://:memory:",
+}
+
+
+def run(*command: str, **changes: str | None) -> subprocess.CompletedProcess:
+    variables = {name: value for name, value in (GOOD | changes).items() if value is not None}
+    return subprocess.run(
+        [sys.executable, "-m", "service", *command],
+        env=variables, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("site", ["https://mustache.example.com", "http://mustache.localhost:8080"])
+def test_check_deploy_is_clean(site):
+    done = run("check", "--deploy", "--fail-level", "DEBUG", SITE_URL=site)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+def test_migrations_are_complete():
+    done = run("makemigrations", "--check", "--dry-run")
+    assert done.returncode == 0, done.stdout
+
+
+def test_missing_setting_stops_the_start():
+    done = run("check", DATABASE_URL=None)
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert "DATABASE_URL" in last
+    assert "Example: DATABASE_URL=postgres://" in last
+
+
+def test_gunicorn_refuses_to_start_without_static_files(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import service.wsgi"],
+        env=GOOD | {"STATIC_ROOT": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "collectstatic" in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "arguments"),
+    [
+        ("A", None, {}),
+        ("A", "", {"read": environment.env.list, "check": environment.not_empty}),
+        ("A", "short", {"check": environment.at_least(50)}),
+        ("A", "s3", {"check": environment.one_of("database")}),
+        ("A", "mustache.example.com", {"check": environment.web_address}),
+        ("A", "https://x.example/path", {"check": environment.web_address}),
+        ("A", "maybe", {"read": environment.env.bool}),
+        ("A", "1.5", {"read": environment.env.int}),
+        ("A", "postgres", {"read": environment.env.dj_db_url}),
+        (
+            "A",
+            "mysql://x/y",
+            {"read": environment.env.dj_db_url, "check": environment.known_database},
+        ),
+        ("A", "10.0.0.1/8", {"read": environment.networks, "default": []}),
+        ("A", "10", {"read": environment.rate, "default": "1/1"}),
+        ("A", "10/0", {"read": environment.rate, "default": "1/1"}),
+        ("A", "-1/60", {"read": environment.rate, "default": "1/1"}),
+    ],
+)
+def test_wrong_setting(monkeypatch, name, value, arguments):
+    if value is not None:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=r"^A: .+\. Example: A=this$"):
+        environment.setting(name, example="this", **arguments)

@@ -1,0 +1,254 @@
+"""What is kept of an upload, how often it is worked out, and what a deletion leaves."""
+
+import io
+import json
+from hashlib import sha256
+
+import pytest
+from django.core.management import call_command
+from PIL import Image, ImageChops
+from service.pictures import core, originals, previews, uploads
+from service.pictures.models import Original, Picture, Result, StoredFile
+
+pytestmark = pytest.mark.django_db
+
+ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+@pytest.fixture
+def worked(monkeypatch) -> list[str]:
+    """The styles that the core was asked for."""
+    calls = []
+    real = core.mustachify
+    monkeypatch.setattr(
+        core, "mustachify", lambda data, style: calls.append(style) or real(data, style)
+    )
+    return calls
+
+
+def test_same_bytes_and_style_are_worked_out_once(face, worked):
+    pictures = [uploads.create(face, "walrus")[0] for _ in range(3)]
+    assert worked == ["walrus"]
+    uploads.restyle(pictures[0], "chevron")
+    uploads.restyle(pictures[1], "chevron")
+    uploads.restyle(pictures[1], "walrus")
+    assert worked == ["walrus", "chevron"]
+    assert Original.objects.count() == 1
+    assert len({picture.public_id for picture in pictures}) == 3
+
+
+def test_files_live_under_the_hash_of_the_upload(face):
+    picture, _ = uploads.create(face, "walrus")
+    digest = sha256(face).hexdigest()
+    for stored in StoredFile.objects.all():
+        assert stored.name.startswith(f"{digest}/")
+        assert stored.sha256 == sha256(stored.data).hexdigest()
+        assert stored.size == len(stored.data)
+    assert picture.result.file.read() != picture.result.original.file.read() == face
+
+
+def test_bytes_stay_while_another_picture_shows_them(face):
+    first, _ = uploads.create(face, "walrus")
+    second, _ = uploads.create(face, "chevron")
+    uploads.delete(first)
+    assert second.result.file.read()
+    uploads.delete(second)
+    assert not StoredFile.objects.exists()
+    assert not Result.objects.exists()
+
+
+def test_deleted_between_look_and_save(face, monkeypatch):
+    picture, _ = uploads.create(face, "walrus")
+    real = uploads.lock
+
+    def late(digest):
+        monkeypatch.setattr(uploads, "lock", real)
+        uploads.delete(picture)
+        return real(digest)
+
+    monkeypatch.setattr(uploads, "lock", late)
+    again, _ = uploads.create(face, "walrus")
+    assert again.result.file.read()
+
+
+def test_restyling_a_picture_that_was_just_deleted(face):
+    picture, _ = uploads.create(face, "walrus")
+    stale = Picture.objects.select_related("result__original").get()
+    original = stale.result.original.file.read()
+    work = uploads.work_out(original, "chevron")
+    uploads.delete(picture)
+    with pytest.raises(uploads.Problem) as problem:
+        uploads.put_on(stale, "chevron", work)
+    assert problem.value.status == 404
+    assert not StoredFile.objects.exists()
+
+
+def test_secrets_are_kept_as_hashes(face):
+    picture, token = uploads.create(face, "walrus", owner="my secret")
+    row = str(Picture.objects.values().get())
+    assert token not in row
+    assert "my secret" not in row
+    assert picture.token_hash == sha256(token.encode()).hexdigest()
+
+
+def phone_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[MAKE] = 6, "Phone"
+    exif.get_ifd(GPS)[2] = (52.0, 30.0, 1.0)
+    return exif
+
+
+PHONES = {
+    "baseline": {"kind": "JPEG", "quality": 85},
+    "progressive": {"kind": "JPEG", "progressive": True, "comment": b"secret place"},
+    "with a profile": {"kind": "JPEG", "icc_profile": b"\0" * 70_000},
+    "restart markers": {"kind": "JPEG", "restart_marker_blocks": 4},
+    "two pictures": {"kind": "MPO"},
+    "png": {"kind": "PNG"},
+    "webp": {"kind": "WEBP", "lossless": True},
+    "tiff": {"kind": "TIFF"},
+}
+
+
+@pytest.mark.parametrize("name", PHONES)
+def test_originals_lose_their_metadata_and_nothing_else(astronaut, name):
+    options = dict(PHONES[name])
+    exif = phone_exif()
+    if options["kind"] == "MPO":
+        options |= {"save_all": True, "append_images": [astronaut.resize((64, 64))]}
+    data = encoded(astronaut, exif=exif, **options)
+    assert b"Phone" in data
+    kept, extension = originals.published(data)
+    assert b"Phone" not in kept
+    assert b"secret place" not in kept
+    with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(kept)) as after:
+        assert not dict(after.getexif().get_ifd(GPS))
+        assert set(after.getexif()) <= {ORIENTATION, *range(0x0100, 0x0112), 0x0115, 0x0116,
+                                        0x0117, 0x011C, 0x0153, 34675}  # fmt: skip
+        assert getattr(after, "n_frames", 1) == 1
+        assert after.info.get("icc_profile") == before.info.get("icc_profile")
+        if extension == "jpg":
+            assert after.getexif()[ORIENTATION] == 6
+            assert not ImageChops.difference(before.convert("RGB"), after.convert("RGB")).getbbox()
+        else:
+            assert after.size == before.size[::-1]  # upright now
+
+
+def test_a_clean_original_stays_as_it_is(face):
+    assert originals.published(face) == (face, "jpg")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_previews_of_every_mode(astronaut, mode):
+    if mode == "I;16":
+        image = Image.new("I;16", astronaut.size, 40_000)
+    else:
+        image = astronaut.convert(mode)
+        if mode in {"LA", "RGBA"}:
+            image.putalpha(128)
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    small, _ = previews.preview(encoded(image, kind), 100)
+    with Image.open(io.BytesIO(small)) as preview:
+        assert preview.size == (100, 100)
+        assert preview.mode == ("RGBA" if mode == "LA" or mode == "RGBA" else "RGB")
+        if mode == "I;16":
+            assert abs(preview.getpixel((50, 50))[0] - 40_000 // 257) <= 2
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (3000, 2)])
+def test_odd_shapes(kind, size):
+    for mode in ("L", "RGB"):
+        picture, _ = uploads.create(encoded(Image.new(mode, size, 120), kind), "walrus")
+        with Image.open(picture.result.thumbnail) as thumbnail:
+            assert thumbnail.size == previews.THUMBNAIL
+        with Image.open(picture.result.preview) as preview:
+            assert max(preview.size) <= 2048
+
+
+def test_previews_are_upright_and_bare(astronaut):
+    data = encoded(astronaut.resize((200, 100)), "JPEG", exif=phone_exif())
+    small, extension = previews.preview(data, 50)
+    with Image.open(io.BytesIO(small)) as preview:
+        assert preview.size == (25, 50)
+        assert extension == "jpg"
+        assert not preview.getexif()
+
+
+def test_pages_show_the_file_itself_unless_it_is_large_or_rare(astronaut):
+    small, _ = uploads.create(encoded(astronaut, "PNG"), "walrus")
+    assert small.result.preview == small.result.file
+    assert small.result.original.preview == small.result.original.file
+    rare, _ = uploads.create(encoded(astronaut, "TIFF"), "walrus")
+    assert rare.result.preview.name.endswith("-preview.jpg")
+    large, _ = uploads.create(encoded(astronaut.resize((2100, 2100)), "JPEG"), "walrus")
+    for picture in (large.result.preview, large.result.original.preview):
+        with Image.open(picture) as preview:
+            assert 1600 <= max(preview.size) <= 2000
+    uploads.delete(large)
+    uploads.delete(rare)
+    uploads.delete(small)
+    assert not StoredFile.objects.exists()
+
+
+@pytest.mark.parametrize("size", [(1000, 400), (400, 1000), (40, 50), (3, 200), (1, 1)])
+@pytest.mark.parametrize("face", [None, [0, 0, 30, 40], [900, 300, 90, 99], [0, 0, 1000, 1000]])
+def test_thumbnails_lie_within_the_picture(size, face):
+    left, top, right, bottom = previews.around(face, size)
+    assert 0 <= left < right <= size[0] + 1e-9
+    assert 0 <= top < bottom <= size[1] + 1e-9
+    assert (right - left) / (bottom - top) == pytest.approx(0.8)
+
+
+def test_thumbnails_come_closer_to_a_small_face():
+    left, top, right, bottom = previews.around([1500, 300, 100, 150], (3000, 2000))
+    assert bottom - top == 600
+    assert left < 1500 < 1600 < right
+    assert top < 300 < 450 < bottom
+
+
+def test_checksum_sees_every_change(face, no_face):
+    def checksum() -> dict:
+        out = io.StringIO()
+        call_command("pictures_checksum", stdout=out)
+        return json.loads(out.getvalue())
+
+    uploads.create(face, "walrus")
+    before = checksum()
+    assert (before["count"], before["missing_files"]) == (1, [])
+    assert checksum() == before
+    stored = StoredFile.objects.first()
+    StoredFile.objects.filter(name=stored.name).update(data=b"damaged")
+    assert checksum()["sha256"] != before["sha256"]
+    StoredFile.objects.filter(name=stored.name).update(data=stored.data)
+    assert checksum() == before
+    uploads.create(no_face, "walrus")
+    assert checksum()["count"] == 2
+
+
+def test_checksum_names_missing_files(face):
+    uploads.create(face, "walrus")
+    stored = StoredFile.objects.first()
+    StoredFile.objects.filter(name=stored.name).delete()
+    out = io.StringIO()
+    with pytest.raises(Exception, match="files are missing"):
+        call_command("pictures_checksum", stdout=out)
+    assert (
+        json.loads(out.getvalue())["missing_files"] == [stored.name] * 2
+    )  # the preview is the same file
+
+
+def test_seed(tmp_path, face):
+    call_command("seed_pictures", "3", stdout=io.StringIO())
+    assert Original.objects.count() == 3
+    source = tmp_path / "me.jpg"
+    source.write_bytes(face)
+    call_command("seed_pictures", "2", "--from", str(source), stdout=io.StringIO())
+    assert Original.objects.count() == 5
+    assert Result.objects.order_by("-id")[0].faces

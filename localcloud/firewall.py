@@ -1,0 +1,180 @@
+"""Security groups, addresses and routes to the world as one nftables table, replaced whole.
+
+Traffic between hosts is forwarded by this machine and crosses the ``forward`` hook; traffic from
+this machine to a public address is translated in ``output``. Both end in the same chain of the
+target's interface, so a closed port is closed from everywhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from localcloud import shell
+
+METADATA = "169.254.169.254"
+RESOLVER = "169.254.169.253"
+# Hosts see visitors from this machine at an address outside every VPC, as they would on AWS.
+VISITOR = "198.51.100.1"
+# Sockets with this mark (SO_MARK) are the platform's own, which watches the hosts that it runs
+# for its customers (database servers) whatever their security groups say.
+PLATFORM_MARK = 0x6C63
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Allow ``protocol`` ("tcp", "udp", "icmp", "-1" for all) on these ports with these peers."""
+
+    protocol: str
+    ports: tuple[int, int] | None
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A host's network interface as the firewall sees it.
+
+    ``public`` are the loopback addresses that lead to it from this machine; ``internet`` says
+    whether its route table and addresses let it out; ``isolated`` cuts it off entirely.
+    """
+
+    id: str
+    address: str
+    ingress: tuple[Rule, ...] = ()
+    egress: tuple[Rule, ...] = ()
+    public: tuple[str, ...] = ()
+    internet: bool = False
+    isolated: bool = False
+
+
+@dataclass(frozen=True)
+class Services:
+    """Ports of this cloud's own servers on 127.0.0.1."""
+
+    api: int
+    metadata: int
+    resolver: int
+
+
+def table_name(cloud_id: str) -> str:
+    return f"localcloud_{cloud_id}"
+
+
+def render(cloud_id: str, interfaces: Iterable[Interface], services: Services) -> str:
+    """The nftables script that replaces this cloud's table by one for these interfaces."""
+    interfaces = sorted(interfaces, key=lambda each: each.id)
+    name = table_name(cloud_id)
+    ours = f'"lc{cloud_id}*"'
+    public = {address: each.address for each in interfaces for address in each.public}
+    chains = "".join(_chains(each) for each in interfaces)
+    return f"""\
+table inet {name} {{}}
+delete table inet {name}
+table inet {name} {{
+    map public {{ type ipv4_addr : ipv4_addr; {_elements(f"{a} : {b}" for a, b in public.items())}}}
+    set hosts {{ type ipv4_addr; {_elements(each.address for each in interfaces)}}}
+    set internet {{ type ipv4_addr; {_elements(e.address for e in interfaces if e.internet)}}}
+    set isolated {{ type ipv4_addr; {_elements(e.address for e in interfaces if e.isolated)}}}
+    chain prerouting {{
+        type nat hook prerouting priority dstnat; policy accept;
+        iifname != {ours} return
+        ip daddr {METADATA} tcp dport 80 dnat ip to 127.0.0.1:{services.metadata}
+        ip daddr {RESOLVER} udp dport 53 dnat ip to 127.0.0.1:{services.resolver}
+        ip daddr {RESOLVER} tcp dport 53 dnat ip to 127.0.0.1:{services.resolver}
+        ip daddr {RESOLVER} tcp dport 5000 dnat ip to 127.0.0.1:{services.api}
+    }}
+    chain visit {{
+        type nat hook output priority -100; policy accept;
+        dnat ip to ip daddr map @public
+    }}
+    chain postrouting {{
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname {ours} ip saddr 127.0.0.0/8 snat ip to {VISITOR}
+        oifname != {ours} ip saddr @hosts masquerade
+    }}
+    chain forward {{
+        type filter hook forward priority filter; policy accept;
+        iifname != {ours} oifname != {ours} accept
+        ip saddr @isolated drop
+        ip daddr @isolated drop
+        ct state established,related accept
+        iifname {ours} jump from_host
+        iifname != {ours} drop
+        oifname {ours} jump to_host
+    }}
+    chain from_host {{
+        ip saddr != @hosts drop
+        ip saddr vmap {{ {_verdicts("out", interfaces)} }}
+        oifname {ours} return
+        oifname "lc*" drop
+        ip saddr != @internet reject with icmpx type admin-prohibited
+    }}
+    chain to_host {{
+        ip daddr vmap {{ {_verdicts("in", interfaces)} }}
+    }}
+    chain input {{
+        type filter hook input priority filter; policy accept;
+        iifname != {ours} accept
+        ip saddr @isolated drop
+        ct state established,related accept
+        ct status dnat accept
+        drop
+    }}
+    chain output {{
+        type filter hook output priority filter; policy accept;
+        ip daddr != @hosts accept
+        ip daddr @isolated drop
+        ct state established,related accept
+        meta mark {PLATFORM_MARK:#x} accept
+        ct status & dnat == 0 reject with icmpx type admin-prohibited
+        jump to_host
+    }}
+{chains}}}
+"""
+
+
+def apply(script: str) -> None:
+    shell.run("nft", "-f", "-", input=script)
+
+
+def remove(cloud_id: str) -> None:
+    shell.run("nft", "delete", "table", "inet", table_name(cloud_id), check=False)
+
+
+def present(cloud_id: str) -> bool:
+    return shell.succeeds("nft", "list", "table", "inet", table_name(cloud_id))
+
+
+def _chains(interface: Interface) -> str:
+    return _chain("in", "saddr", interface, interface.ingress) + _chain(
+        "out", "daddr", interface, interface.egress
+    )
+
+
+def _chain(direction: str, peer: str, interface: Interface, rules: Iterable[Rule]) -> str:
+    lines = "".join(f"        {line}\n" for rule in rules for line in _match(rule, peer))
+    return f"    chain {direction}-{interface.id} {{\n{lines}        drop\n    }}\n"
+
+
+def _match(rule: Rule, peer: str) -> list[str]:
+    """The lines that let ``rule``'s packets pass; none when it names no peer."""
+    if not rule.peers:
+        return []
+    anywhere = any(address.endswith("/0") for address in rule.peers)
+    source = "" if anywhere else f"ip {peer} {{ {', '.join(sorted(set(rule.peers)))} }} "
+    if rule.protocol == "-1":
+        return [f"{source}return".strip()]
+    if rule.protocol in ("tcp", "udp") and rule.ports:
+        first, last = rule.ports
+        ports = f"{first}" if first == last else f"{first}-{last}"
+        return [f"{source}{rule.protocol} dport {ports} return"]
+    return [f"{source}meta l4proto {rule.protocol} return"]
+
+
+def _elements(items: Iterable[str]) -> str:
+    listed = ", ".join(items)
+    return f"elements = {{ {listed} }} " if listed else ""
+
+
+def _verdicts(direction: str, interfaces: Iterable[Interface]) -> str:
+    # an empty anonymous map is no syntax; 0.0.0.0 is never a host
+    listed = [f"{each.address} : jump {direction}-{each.id}" for each in interfaces]
+    return ", ".join(listed or ["0.0.0.0 : drop"])

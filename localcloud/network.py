@@ -1,0 +1,116 @@
+"""Network interfaces of hosts: a namespace, a veth pair and a route each.
+
+Every packet between hosts is routed by this machine, never switched, so one nftables table sees
+all of it with connection tracking, whatever the kernel was built with. The namespace outlives the
+container: a stopped host keeps its interface.
+"""
+
+import ipaddress
+import json
+from pathlib import Path
+
+from localcloud import shell
+
+# Routes we make carry this protocol number, so that `down` finds them after a crash too.
+PROTOCOL = "76"
+
+
+class NetworkError(RuntimeError):
+    """A network cannot be made; the message names the conflict."""
+
+
+class Network:
+    """Interfaces of one local cloud. Device names start with ``prefix``."""
+
+    def __init__(self, cloud_id: str):
+        self.prefix = f"lc{cloud_id}"
+
+    def device(self, interface_id: str) -> str:
+        """The veth's name on this machine's side: at most 15 characters, unique by the id's end."""
+        return f"{self.prefix}{interface_id[-9:]}"
+
+    namespace = device
+
+    def prepare(self) -> None:
+        """Let this machine route."""
+        _sysctl("net.ipv4.ip_forward", "1")
+
+    def plug(self, interface_id: str, address: str, subnet: str, mac: str) -> str:
+        """Make the interface with ``address`` in ``subnet``; return its namespace's name."""
+        name = self.device(interface_id)
+        network = ipaddress.ip_network(subnet)
+        gateway = str(network.network_address + 1)
+        if not Path("/run/netns", name).exists():
+            shell.run("ip", "netns", "add", name)
+        if not Path("/sys/class/net", name).exists():
+            shell.run("ip", "link", "add", name, "type", "veth",
+                      "peer", "name", "eth0", "address", mac, "netns", name)  # fmt: skip
+        for key, value in {
+            f"net.ipv4.conf.{name}.proxy_arp": "1",
+            # clients on this machine come from 127.0.0.1, and so do answers to them
+            f"net.ipv4.conf.{name}.route_localnet": "1",
+            f"net.ipv4.conf.{name}.rp_filter": "1",
+            f"net.ipv4.neigh.{name}.proxy_delay": "0",
+        }.items():
+            _sysctl(key, value)
+        shell.run("ip", "link", "set", name, "up")
+        mac_here = Path("/sys/class/net", name, "address").read_text().strip()
+        shell.run(
+            "ip", "-n", name, "-batch", "-",
+            input=f"link set lo up\n"
+            f"address replace {address}/{network.prefixlen} dev eth0\n"
+            f"link set eth0 up\n"
+            f"neighbor replace {gateway} lladdr {mac_here} dev eth0\n"
+            f"route replace default via {gateway}\n",
+        )  # fmt: skip
+        shell.run("ip", "route", "replace", f"{address}/32", "dev", name, "proto", PROTOCOL)
+        return name
+
+    def unplug(self, interface_id: str) -> None:
+        self.remove(self.device(interface_id))
+
+    def remove(self, name: str) -> None:
+        """Delete a device and its namespace by name."""
+        shell.run("ip", "link", "delete", name, check=False)
+        shell.run("ip", "netns", "delete", name, check=False)
+
+    def hold(self, cidr: str) -> None:
+        """Keep packets to addresses that no host has from leaving this machine."""
+        shell.run("ip", "route", "replace", "unreachable", cidr, "proto", PROTOCOL)
+
+    def release(self, cidr: str) -> None:
+        shell.run("ip", "route", "delete", "unreachable", cidr, "proto", PROTOCOL, check=False)
+
+    def devices(self) -> set[str]:
+        return {
+            path.name
+            for path in Path("/sys/class/net").iterdir()
+            if path.name.startswith(self.prefix)
+        }
+
+    def namespaces(self) -> set[str]:
+        directory = Path("/run/netns")
+        if not directory.exists():
+            return set()
+        return {path.name for path in directory.iterdir() if path.name.startswith(self.prefix)}
+
+    def destroy(self) -> None:
+        for name in self.devices() | self.namespaces():
+            self.remove(name)
+
+
+def conflicting_route(cidr: str) -> str | None:
+    """The route of this machine, made by someone else, that overlaps ``cidr``."""
+    wanted = ipaddress.ip_network(cidr)
+    for route in json.loads(shell.run("ip", "-json", "-4", "route", "show", "table", "main")):
+        destination = route["dst"]
+        if destination == "default" or str(route.get("protocol")) == PROTOCOL:
+            continue
+        if wanted.overlaps(ipaddress.ip_network(destination, strict=False)):
+            return f"{destination} dev {route.get('dev', '-')}"
+    return None
+
+
+def _sysctl(key: str, value: str) -> None:
+    # interface names hold no dots, so the plain replacement is right
+    Path("/proc/sys", key.replace(".", "/")).write_text(value)

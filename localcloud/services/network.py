@@ -1,0 +1,214 @@
+"""VPC, subnets, routes, security groups and public addresses, as one firewall and routes."""
+
+import ipaddress
+import logging
+import random
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
+
+from localcloud import firewall, registry
+from localcloud.hooks import hook
+from localcloud.network import conflicting_route
+from localcloud.services.base import Row, Service
+from localcloud.services.instances import tag
+
+log = logging.getLogger("localcloud.network")
+
+# The types that DescribeTags filters by on AWS; modules look for tags with them.
+EC2_PREFIX_TO_RESOURCE.update(eipalloc="elastic-ip", nat="natgateway")
+
+
+class Vpcs(Service):
+    """CreateVpc claims its addresses on this machine, or fails and says who has them."""
+
+    @hook(VPCBackend, "create_vpc",
+          "self, cidr_block, instance_tenancy, amazon_provided_ipv6_cidr_block, "
+          "ipv6_cidr_block_network_border_group, tags, is_default")  # fmt: skip
+    def create(self, original, backend, cidr_block, *args, **kwargs):
+        if kwargs.get("is_default"):
+            # every region has one from the start; it claims its addresses with its first host
+            return original(backend, cidr_block, *args, **kwargs)
+        self.claim(cidr_block)
+        vpc = original(backend, cidr_block, *args, **kwargs)
+        self.cloud.network.hold(cidr_block)
+        return vpc
+
+    @hook(VPCBackend, "delete_vpc", "self, vpc_id")
+    def delete(self, original, backend, vpc_id):
+        vpc = original(backend, vpc_id)
+        self.cloud.network.release(vpc.cidr_block)
+        self._register()
+        return vpc
+
+    def adopt(self) -> list[str]:
+        for vpc in self._claimed():
+            self.cloud.network.hold(vpc.cidr_block)
+        self._register()
+        return []
+
+    def claim(self, cidr: str) -> None:
+        """Fail unless ``cidr`` is free on this machine."""
+        try:
+            wanted = ipaddress.ip_network(cidr)
+        except ValueError:
+            return  # moto says what is wrong with it
+        own = [vpc for vpc in self._claimed() if ipaddress.ip_network(vpc.cidr_block) == wanted]
+        holders = [f"the VPC {vpc.id} of this local cloud" for vpc in own]
+        holders += [
+            f"the local cloud in {entry['state']}"
+            for entry in registry.others(self.cloud.settings.id)
+            for taken in entry["cidrs"]
+            if wanted.overlaps(ipaddress.ip_network(taken))
+        ]
+        route = conflicting_route(cidr)
+        if route:
+            holders.append(f"this machine's route {route}")
+        if holders:
+            raise EC2ClientError(
+                "InvalidVpc.Range",
+                f"{cidr} overlaps {holders[0]}; give this one another CIDR block",
+            )
+
+    def rows(self) -> list[Row]:
+        return [
+            Row(
+                id=vpc.id,
+                kind="VPC",
+                name=tag(vpc, "Name"),
+                state=vpc.state,
+                address=vpc.cidr_block,
+                real=f"nftables inet {firewall.table_name(self.cloud.settings.id)}",
+                health="ok" if firewall.present(self.cloud.settings.id) else "no firewall",
+            )
+            for vpc in self._claimed()
+        ]
+
+    def reconcile(self) -> None:
+        self._register()
+
+    def _claimed(self):
+        return [vpc for vpc in self.cloud.backend("ec2").vpcs.values() if not vpc.is_default]
+
+    def _register(self) -> None:
+        registry.write(self.cloud.settings, [vpc.cidr_block for vpc in self._claimed()])
+
+
+class Interfaces(Service):
+    """Network interfaces with their security groups; addresses from the loopback range."""
+
+    @hook(elastic_network_interfaces, "random_public_ip", "")
+    def public_address(self, original):
+        return self._free_address()
+
+    @hook(elastic_ip_addresses, "random_ip", "")
+    def elastic_address(self, original):
+        return self._free_address()
+
+    @hook(NetworkInterface, "stop", "self")
+    def keep_elastic(self, original, interface):
+        """An Elastic IP stays with a stopped instance."""
+        if not self._elastic(interface):
+            original(interface)
+
+    @hook(NetworkInterface, "check_auto_public_ip", "self")
+    def keep_elastic_at_start(self, original, interface):
+        if not self._elastic(interface):
+            original(interface)
+
+    def interfaces(self) -> list[firewall.Interface]:
+        backend = self.cloud.backend("ec2")
+        hosts = {
+            interface.id
+            for each in backend.all_instances()
+            if each.state == "running"
+            for interface in each.nics.values()
+        }
+        return [
+            self.describe(
+                interface.id,
+                interface.private_ip_address,
+                interface.group_set,
+                interface.subnet,
+                interface.public_ip,
+            )
+            for interface in list(backend.enis.values())
+            if interface.id in hosts
+        ]
+
+    def describe(self, interface_id, address, groups, subnet, public_ip=None):
+        """The firewall's view of an interface with these security groups (moto's objects)."""
+        groups = list(groups)
+        routed, translated = self._default_route(subnet)
+        return firewall.Interface(
+            id=interface_id,
+            address=address,
+            ingress=tuple(self._rule(rule) for group in groups for rule in group.ingress_rules),
+            egress=tuple(self._rule(rule) for group in groups for rule in group.egress_rules),
+            public=(public_ip,) if public_ip and routed else (),
+            internet=bool((public_ip and routed) or translated),
+            isolated=address in self.cloud.isolated,
+        )
+
+    def members(self, group_id: str) -> list[str]:
+        """Private addresses of all interfaces in a security group, of every service."""
+        return [
+            address
+            for service in self.cloud.services
+            for address, groups in service.memberships().items()
+            if group_id in groups
+        ]
+
+    def memberships(self) -> dict[str, set[str]]:
+        backend = self.cloud.backend("ec2")
+        return {
+            interface.private_ip_address: {group.id for group in interface.group_set}
+            for interface in list(backend.enis.values())
+            if interface.private_ip_address
+        }
+
+    def _rule(self, rule) -> firewall.Rule:
+        cidr = rule.ip_range.get("CidrIp")
+        group = rule.source_group.get("GroupId")
+        peers = (cidr,) if cidr else tuple(self.members(group)) if group else ()
+        ports = None
+        if rule.from_port is not None and rule.from_port >= 0:
+            ports = (int(rule.from_port), int(rule.to_port))
+        protocol = "-1" if rule.ip_protocol in (None, "-1") else rule.ip_protocol
+        return firewall.Rule(protocol, ports, peers)
+
+    def _default_route(self, subnet) -> tuple[bool, bool]:
+        """Whether the subnet's table leads to an internet gateway, and to a NAT gateway."""
+        backend = self.cloud.backend("ec2")
+        tables = [t for t in backend.route_tables.values() if t.vpc_id == subnet.vpc_id]
+        own = [t for t in tables if subnet.id in t._associations.values()]
+        main = [t for t in tables if t.main_association_id]
+        for route in [route for table in (own or main)[:1] for route in table.routes]:
+            if route.destination_cidr_block != "0.0.0.0/0":
+                continue
+            if route.nat_gateway:
+                return False, route.nat_gateway.state == "available"
+            if route.gateway_id and route.gateway_id.startswith("igw-"):
+                return True, False
+        return False, False
+
+    def _elastic(self, interface) -> bool:
+        return any(
+            each.eni is interface for each in getattr(interface.ec2_backend, "addresses", ())
+        )
+
+    def _free_address(self) -> str:
+        """An unused loopback address of this cloud's own block, so that clouds do not collide."""
+        backend = self.cloud.backend("ec2")
+        used = {each.public_ip for each in backend.addresses}
+        used |= {each.public_ip for each in backend.enis.values()}
+        block = registry.loopback_block(self.cloud.settings.id)
+        free = [
+            str(address)
+            for address in random.sample(list(block.hosts()), 64)
+            if str(address) not in used
+        ]
+        return free[0]

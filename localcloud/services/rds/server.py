@@ -1,0 +1,173 @@
+"""One host of a database: its files, its start, and talking to its PostgreSQL."""
+
+import os
+import re
+import struct
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from localcloud import shell
+from localcloud.appliance import Appliances, Host, Recipe
+from localcloud.services.rds import postgres
+
+RECIPE = Recipe("database", ("postgresql-17",), Path(__file__).parent / "host")
+START_SECONDS = 120
+# 1234.5679: what a client sends to ask for TLS, answered before anything else.
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+
+
+class ServerError(RuntimeError):
+    """PostgreSQL did not do what was asked; the message says why."""
+
+
+class Server:
+    """PostgreSQL on ``host``, listening on ``port``."""
+
+    def __init__(self, appliances: Appliances, host: Host, port: int):
+        self.appliances = appliances
+        self.host = host
+        self.port = port
+
+    def prepare(self, snapshot: str | None = None) -> None:
+        """Mount the volume and make its directories."""
+        volume = self.appliances.mount(self.host, snapshot)
+        for name, mode in {"data": 0o700, "conf": 0o700, "tls": 0o700}.items():
+            self._directory(volume / name, mode)
+        self._directory(self.appliances.sockets(self.host), 0o700)
+        # a copy of a running server's volume looks as if that server still ran
+        (volume / "data/postmaster.pid").unlink(missing_ok=True)
+
+    def write(self, path: str, content: str | bytes) -> None:
+        """Write a file on the volume, readable by PostgreSQL only, in one step."""
+        target = self.appliances.volume(self.host) / path
+        part = target.with_name(target.name + ".part")
+        data = content.encode() if isinstance(content, str) else content
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+        self._own(part)
+        part.rename(target)
+
+    def delete(self, path: str) -> None:
+        (self.appliances.volume(self.host) / path).unlink(missing_ok=True)
+
+    def start(self, cpus: float, memory: int) -> None:
+        """Boot the host and return when PostgreSQL accepts connections."""
+        volume = self.appliances.volume(self.host)
+        mounts = {
+            volume / "data": postgres.DATA,
+            volume / "conf": postgres.CONFIGURATION,
+            volume / "tls": postgres.CERTIFICATES,
+            self.appliances.sockets(self.host): postgres.SOCKETS,
+        }
+        self.appliances.start(self.host, cpus, memory, mounts)
+        self.wait()
+
+    def wait(self) -> None:
+        give_up = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                with self.connect():
+                    return
+            except psycopg.Error as error:
+                if time.monotonic() > give_up or not self.appliances.running(self.host):
+                    raise ServerError(self._why(error)) from error
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self.appliances.stop(self.host, 60)
+
+    @contextmanager
+    def connect(self, database: str = "postgres"):
+        """A connection as the owner, through the local socket."""
+        with psycopg.connect(
+            host=str(self.appliances.sockets(self.host)),
+            port=self.port,
+            user=postgres.OWNER,
+            dbname=database,
+            connect_timeout=2,
+            autocommit=True,
+        ) as connection:
+            yield connection
+
+    def execute(self, *statements) -> None:
+        with self.connect() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def value(self, query: str, *parameters):
+        """The first column of the first row, or None."""
+        with self.connect() as connection:
+            row = connection.execute(query, parameters).fetchone()
+        return row[0] if row else None
+
+    def answers(self, seconds: float = 1.0) -> bool:
+        """Whether PostgreSQL answers over the network, asked from this machine."""
+        try:
+            with self.appliances.connect(self.host, self.port, seconds) as probe:
+                probe.sendall(_SSL_REQUEST)
+                return probe.recv(1) in (b"S", b"N")
+        except OSError:
+            return False
+
+    def promote(self) -> None:
+        """Make a standby the primary; return when it takes writes."""
+        if not self.value("select pg_promote(true, 60)"):
+            raise ServerError(f"{self.host.id} did not become the primary within 60 s")
+        self.delete("data/standby.signal")
+
+    def free(self) -> int:
+        """Bytes left on the volume."""
+        status = os.statvfs(self.appliances.volume(self.host))
+        return status.f_bavail * status.f_frsize
+
+    @contextmanager
+    def frozen(self):
+        """Hold all writes to the volume, so that a copy of it is of one moment."""
+        volume = self.appliances.volume(self.host)
+        shell.run("fsfreeze", "--freeze", volume)
+        try:
+            yield
+        finally:
+            shell.run("fsfreeze", "--unfreeze", volume)
+
+    def thaw(self) -> None:
+        """Undo a freeze that a crash of this process left."""
+        volume = self.appliances.volume(self.host)
+        if os.path.ismount(volume):
+            shell.run("fsfreeze", "--unfreeze", volume, check=False)
+
+    def _directory(self, path: Path, mode: int) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(mode)
+        self._own(path)
+
+    def _own(self, path: Path) -> None:
+        user, group = self._ids()
+        os.chown(path, user, group)
+
+    def _ids(self) -> tuple[int, int]:
+        text = (self.appliances.cloud.storage.root(self.host.id) / "etc/passwd").read_text()
+        found = re.search(r"^postgres:[^:]*:(\d+):(\d+):", text, re.MULTILINE)
+        return int(found[1]), int(found[2])
+
+    def _why(self, error: Exception) -> str:
+        try:
+            log = self.appliances.cloud.engine.execute(
+                self.host.id, "journalctl", "--no-pager", "--lines=5", "--unit=database",
+                "--output=cat", timeout=10,
+            )  # fmt: skip
+        except shell.CommandError:
+            log = ""
+        return f"PostgreSQL on {self.host.id} does not start: {log or error}"
+
+
+def copy_volume(source: Server, target: Host) -> None:
+    """Give ``target`` a volume with what ``source`` has at this moment."""
+    storage = source.appliances.cloud.storage
+    storage.delete(target.id)
+    source.execute("checkpoint")
+    with source.frozen():
+        storage.clone(source.host.id, target.id)

@@ -1,0 +1,258 @@
+"""EBS volumes and snapshots: sparse files on loop devices, with size and IOPS that count."""
+
+import logging
+from pathlib import Path
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.elastic_block_store import EBSBackend, Volume
+
+from localcloud.hooks import hook
+from localcloud.services.base import Row, Service
+from localcloud.services.instances import tag
+from localcloud.shell import CommandError, run
+
+log = logging.getLogger("localcloud.volumes")
+
+
+class Volumes(Service):
+    """A volume exists as soon as the API says so, and grows without a stop."""
+
+    def __init__(self, cloud):
+        super().__init__(cloud)
+        self._unlimited: set[str] = set()  # attached, but this machine cannot hold them to IOPS
+
+    @hook(EBSBackend, "create_volume",
+          "self, size, zone_name, snapshot_id, encrypted, kms_key_id, volume_type, iops, "
+          "throughput, multi_attach_enabled")  # fmt: skip
+    def create(self, original, backend, size, zone_name, snapshot_id=None, *args, **kwargs):
+        volume = original(backend, size, zone_name, snapshot_id, *args, **kwargs)
+        # DescribeVolumes always has both on AWS, and modules compare them
+        volume.multi_attach_enabled = bool(volume.multi_attach_enabled)
+        volume.snapshot_id = volume.snapshot_id or ""
+        if volume.volume_type == "gp3":
+            volume.throughput = volume.throughput or 125
+        with _api_errors():
+            self.cloud.storage.create(volume.id, int(volume.size), volume.snapshot_id or None)
+        return volume
+
+    @hook(EBSBackend, "delete_volume", "self, volume_id")
+    def delete(self, original, backend, volume_id):
+        volume = original(backend, volume_id)
+        with _api_errors():
+            self.cloud.storage.delete(volume_id)
+        return volume
+
+    @hook(EBSBackend, "modify_volume",
+          "self, volume_id, target_size, target_volume_type, target_iops, target_throughput, "
+          "target_multi_attach_enabled")  # fmt: skip
+    def modify(
+        self,
+        original,
+        backend,
+        volume_id,
+        target_size=None,
+        target_volume_type=None,
+        target_iops=None,
+        target_throughput=None,
+        target_multi_attach_enabled=None,
+    ):
+        volume = backend.get_volume(volume_id)
+        size = int(target_size) if target_size else None
+        if size and size < volume.size:
+            raise EC2ClientError(
+                "InvalidParameterValue", "New size cannot be smaller than existing size"
+            )
+        original(backend, volume_id, size, target_volume_type, target_iops, target_throughput,
+                 target_multi_attach_enabled)  # fmt: skip
+        if volume.volume_type == "gp3":
+            volume.iops = volume.iops or 3000
+            volume.throughput = volume.throughput or 125
+        elif volume.volume_type not in ("io1", "io2"):
+            volume.iops = volume.throughput = None
+        with _api_errors():
+            if size:
+                self.cloud.storage.grow(volume_id, size)
+                if volume.attachment:
+                    volume.attachment.instance.block_device_mapping[
+                        volume.attachment.device
+                    ].size = size
+                    if _is_root(volume):
+                        self.cloud.storage.resize_root(volume.attachment.instance.id)
+            if volume.attachment:
+                self._limit(volume)
+        return volume
+
+    @hook(EBSBackend, "attach_volume",
+          "self, volume_id, instance_id, device_path, delete_on_termination")  # fmt: skip
+    def attach(self, original, backend, volume_id, instance_id, device_path,
+               delete_on_termination=False):  # fmt: skip
+        attachment = original(backend, volume_id, instance_id, device_path, delete_on_termination)
+        with _api_errors():
+            self._plug(backend.get_volume(volume_id))
+        return attachment
+
+    @hook(EBSBackend, "detach_volume", "self, volume_id, instance_id, device_path")
+    def detach(self, original, backend, volume_id, instance_id, device_path):
+        volume = backend.get_volume(volume_id)
+        if volume.attachment:
+            # the instance may be left out of the call
+            instance_id = instance_id or volume.attachment.instance.id
+        if volume.attachment and not _is_root(volume):
+            with _api_errors():
+                self._unplug(volume)
+        return original(backend, volume_id, instance_id, device_path)
+
+    @hook(EBSBackend, "create_snapshot", "self, volume_id, description, owner_id, from_ami")
+    def snapshot(self, original, backend, volume_id, description, owner_id=None, from_ami=None):
+        snapshot = original(backend, volume_id, description, owner_id, from_ami)
+        if from_ami is None:  # an image's data is kept as its layer
+            with _api_errors():
+                self.cloud.storage.snapshot(volume_id, snapshot.id)
+        return snapshot
+
+    @hook(EBSBackend, "delete_snapshot", "self, snapshot_id")
+    def delete_snapshot(self, original, backend, snapshot_id):
+        snapshot = original(backend, snapshot_id)
+        self.cloud.storage.delete_snapshot(snapshot_id)
+        return snapshot
+
+    def adopt(self) -> list[str]:
+        known = self.cloud.backend("ec2").volumes
+        said = []
+        for volume_id in self.cloud.storage.volume_ids("vol-") - set(known):
+            self.cloud.storage.delete(volume_id)
+            said.append(f"deleted volume {volume_id}: its creation was never answered")
+        return said
+
+    def host_started(self, instance) -> None:
+        backend = self.cloud.backend("ec2")
+        for device in list(instance.block_device_mapping.values()):
+            volume = backend.get_volume(device.volume_id)
+            if not _is_root(volume):
+                self._plug(volume)
+            self._limit(volume)
+
+    def rows(self) -> list[Row]:
+        devices = {file: name for name, file in self.cloud.storage.loop_devices().items()}
+        rows = []
+        for each in self.cloud.backend("ec2").volumes.values():
+            file = self.cloud.storage.image(each.id)
+            performance = f" {each.iops} IOPS" if each.iops else ""
+            rows.append(
+                Row(
+                    id=each.id,
+                    kind=f"volume {each.volume_type} {each.size} GiB{performance}",
+                    name=tag(each, "Name"),
+                    state=each.status,
+                    address=f"{each.attachment.instance.id} {each.attachment.device}"
+                    if each.attachment
+                    else "",
+                    real=devices.get(str(file), str(file)),
+                    health=self._health(each, file),
+                )
+            )
+        return rows
+
+    def _health(self, volume: Volume, file: Path) -> str:
+        if not file.exists():
+            return "missing"
+        return "ok, IOPS not limited" if volume.id in self._unlimited else "ok"
+
+    def _plug(self, volume: Volume) -> None:
+        """Give a running host the volume as the device it was attached as."""
+        attachment = volume.attachment
+        if _is_root(volume):
+            return
+        pid = self._pid(attachment.instance.id)
+        if not pid:
+            return
+        device = self.cloud.storage.attach(volume.id)
+        link = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.id.replace('-', '')}"
+        major, minor = _numbers(device).split(":")
+        _inside(pid, "mkdir", "-p", "/dev/disk/by-id")
+        _inside(pid, "rm", "-f", attachment.device)
+        _inside(pid, "mknod", "-m", "660", attachment.device, "b", major, minor)
+        _inside(pid, "chgrp", "disk", attachment.device)
+        _inside(pid, "ln", "-sfn", attachment.device, link)
+
+    def _unplug(self, volume: Volume) -> None:
+        pid = self._pid(volume.attachment.instance.id)
+        if pid:
+            name = volume.attachment.device
+            device = self.cloud.storage.device(volume.id)
+            mounts = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+            if device and _numbers(device) in [line.split()[2] for line in mounts]:
+                raise CommandError(f"{name} is mounted on the host: unmount it first")
+            _inside(pid, "rm", "-f", name)
+        self.cloud.storage.detach(volume.id)
+
+    def _limit(self, volume: Volume) -> None:
+        """Hold the volume to its IOPS and MiB/s where the machine's cgroups can."""
+        device = self.cloud.storage.device(volume.id)
+        pid = self._pid(volume.attachment.instance.id)
+        if device and pid:
+            bytes_per_second = (volume.throughput or 0) << 20
+            if throttle(pid, _numbers(device), volume.iops or 0, bytes_per_second):
+                self._unlimited.discard(volume.id)
+            else:
+                self._unlimited.add(volume.id)
+
+    def _pid(self, instance_id: str) -> int:
+        state = self.cloud.engine.containers().get(instance_id)
+        return state.pid if state and state.running else 0
+
+
+def throttle(pid: int, device: str, iops: int, throughput: int) -> bool:
+    """Limit a container's use of ``device`` ("7:0"); 0 lifts the limit. False if it cannot be."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        path = path.removesuffix("/init.scope")
+        if "blkio" in controllers.split(","):
+            group = Path("/sys/fs/cgroup/blkio", path.lstrip("/"))
+            values = {"iops": iops, "bps": throughput}
+            try:
+                for unit, value in values.items():
+                    for direction in ("read", "write"):
+                        file = group / f"blkio.throttle.{direction}_{unit}_device"
+                        file.write_text(f"{device} {value}")
+            except OSError:
+                return False
+            return True
+        if not controllers:
+            group = Path("/sys/fs/cgroup", path.lstrip("/"))
+            limit = " ".join(
+                f"{name}={value or 'max'}"
+                for name, value in (("riops", iops), ("wiops", iops), ("rbps", throughput),
+                                    ("wbps", throughput))
+            )  # fmt: skip
+            try:
+                (group / "io.max").write_text(f"{device} {limit}")
+            except OSError:
+                continue
+            return True
+    return False
+
+
+class _api_errors:
+    """Turn a failure of the machine into the API's answer."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if isinstance(error, CommandError | OSError):
+            raise EC2ClientError("InternalError", str(error)) from error
+
+
+def _is_root(volume: Volume) -> bool:
+    return volume.attachment.device == volume.attachment.instance.root_device_name
+
+
+def _numbers(device: str) -> str:
+    """The device's "major:minor"."""
+    return Path("/sys/class/block", Path(device).name, "dev").read_text().strip()
+
+
+def _inside(pid: int, *command: str) -> None:
+    """Run in the host's mount namespace with this machine's rights: a host may not make nodes."""
+    run("nsenter", "-t", pid, "-m", *command)

@@ -1,0 +1,82 @@
+"""Where this local cloud keeps things and what it is called, from the environment."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+DEBIAN_ACCOUNT = "136693071363"
+
+
+class SettingsError(Exception):
+    """A LOCALCLOUD_* variable has a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One local cloud. Ports are TCP ports on 127.0.0.1."""
+
+    state: Path
+    cache: Path
+    port: int
+    http_port: int
+    https_port: int
+    site: str
+
+    @classmethod
+    def from_environment(cls, environ=os.environ) -> "Settings":
+        checkout = Path(__file__).resolve().parent.parent
+        return cls(
+            state=Path(environ.get("LOCALCLOUD_STATE") or checkout / ".localcloud").resolve(),
+            cache=Path(environ.get("LOCALCLOUD_CACHE") or "/var/cache/localcloud"),
+            port=_port(environ, "LOCALCLOUD_PORT", 5000),
+            http_port=_port(environ, "LOCALCLOUD_HTTP_PORT", 8080),
+            https_port=_port(environ, "LOCALCLOUD_HTTPS_PORT", 8443),
+            site=environ.get("LOCALCLOUD_SITE") or "mustache.localhost",
+        )
+
+    @property
+    def id(self) -> str:
+        """Four hexadecimal digits that mark everything which belongs to this cloud."""
+        return hashlib.sha256(str(self.state).encode()).hexdigest()[:4]
+
+    @property
+    def label(self) -> str:
+        return f"localcloud={self.id}"
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "localcloud.log"
+
+    @property
+    def run(self) -> Path:
+        """For sockets, whose paths must be short."""
+        return Path("/run/localcloud", self.id)
+
+    @property
+    def pid_file(self) -> Path:
+        return self.state / "localcloud.pid"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that recreate these settings in another process."""
+        return {
+            "LOCALCLOUD_STATE": str(self.state),
+            "LOCALCLOUD_CACHE": str(self.cache),
+            "LOCALCLOUD_PORT": str(self.port),
+            "LOCALCLOUD_HTTP_PORT": str(self.http_port),
+            "LOCALCLOUD_HTTPS_PORT": str(self.https_port),
+            "LOCALCLOUD_SITE": self.site,
+        }
+
+
+def _port(environ, name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise SettingsError(f"{name}={text!r} is not a TCP port (1-65535).")
+    return int(text)

@@ -1,0 +1,264 @@
+"""A local cloud of the tests' own: free ports, its own state, taken down at the end.
+
+`cloud` is the running cloud, `site` a small VPC in it with a public subnet, `launch` starts hosts.
+"""
+
+import json
+import os
+import random
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEBIAN = "136693071363"
+SITE = "mustache.localhost"
+
+
+@dataclass
+class TestCloud:
+    """How to reach the cloud: AWS clients, the command line, and hosts over SSH."""
+
+    __test__ = False
+    environment: dict[str, str]
+    directory: Path
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.environment['LOCALCLOUD_PORT']}"
+
+    @property
+    def state(self) -> Path:
+        return Path(self.environment["LOCALCLOUD_STATE"])
+
+    def client(self, service: str):
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
+        """`python -m localcloud WORDS`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "localcloud", *words],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def status(self) -> dict[str, dict]:
+        """Rows of `status --json` by id."""
+        rows = json.loads(self.run("status", "--json").stdout)["resources"]
+        return {row["id"]: row for row in rows}
+
+    def kill(self) -> None:
+        """End the cloud's process as a crash would."""
+        pid = int((self.state / "localcloud.pid").read_text())
+        os.kill(pid, 9)
+        wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or _zombie(pid))
+
+    def ssh(self, address: str, command: str, seconds: float = 30) -> str:
+        """Run ``command`` as admin; retry until the host answers."""
+        words = [
+            "ssh", "-i", str(self.directory / "key"), "-o", "BatchMode=yes",
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=2", f"admin@{address}", command,
+        ]  # fmt: skip
+        give_up = time.monotonic() + seconds
+        while True:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+            if done.returncode == 0:
+                return done.stdout.strip()
+            if done.returncode != 255 or time.monotonic() > give_up:
+                raise AssertionError(f"{command!r} on {address}: {done.stdout}{done.stderr}")
+            time.sleep(0.2)
+
+
+def wait_until(condition, seconds: float = 20):
+    """Return what ``condition`` returns once it is true."""
+    give_up = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < give_up, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def opens(address: str, port: int) -> bool:
+    """Whether a TCP connection from this machine is accepted."""
+    with suppress(OSError), socket.create_connection((address, port), timeout=1):
+        return True
+    return False
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture(scope="session")
+def cloud():
+    with tempfile.TemporaryDirectory(prefix="localcloud-test-") as name:
+        directory = Path(name)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / "key"], check=True
+        )
+        port, http, https = free_ports(3)
+        running = TestCloud(
+            environment={
+                "LOCALCLOUD_STATE": str(directory / "state"),
+                "LOCALCLOUD_PORT": str(port),
+                "LOCALCLOUD_HTTP_PORT": str(http),
+                "LOCALCLOUD_HTTPS_PORT": str(https),
+            },
+            directory=directory,
+        )
+        try:
+            running.run("up")
+            yield running
+        finally:
+            down = running.run("down", "--destroy-data", check=False)
+        assert down.returncode == 0, down.stderr
+        assert "nothing is left" in down.stdout
+
+
+@dataclass
+class Site:
+    """A VPC with one public and one private subnet and a group that lets SSH in."""
+
+    vpc: str
+    cidr: str
+    public: str
+    private: str
+    group: str
+    image: str
+
+
+@pytest.fixture(scope="session")
+def site(cloud):
+    ec2 = cloud.client("ec2")
+    prefix = f"10.{random.randint(160, 250)}"
+    vpc = ec2.create_vpc(CidrBlock=f"{prefix}.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"{prefix}.{number}.0/24",
+                          AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        for number, zone in ((1, "a"), (2, "b"))
+    ]  # fmt: skip
+    ec2.modify_subnet_attribute(SubnetId=subnets[0], MapPublicIpOnLaunch={"Value": True})
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[0])
+    group = ec2.create_security_group(GroupName="ssh", Description="ssh", VpcId=vpc)["GroupId"]
+    allow(ec2, group, 22)
+    ec2.import_key_pair(
+        KeyName="test", PublicKeyMaterial=(cloud.directory / "key.pub").read_bytes()
+    )
+    images = ec2.describe_images(
+        Owners=[DEBIAN], Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
+    )
+    return Site(vpc, f"{prefix}.0.0/16", *subnets, group, images["Images"][0]["ImageId"])
+
+
+def allow(ec2, group: str, port: int, source: str = "0.0.0.0/0") -> None:
+    """Let TCP ``port`` in from a CIDR block or a security group."""
+    peer = (
+        {"UserIdGroupPairs": [{"GroupId": source}]}
+        if source.startswith("sg-")
+        else {"IpRanges": [{"CidrIp": source}]}
+    )
+    ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **peer}],
+    )
+
+
+@contextmanager
+def launching(cloud, site):
+    """Start hosts with `launch(InstanceType=…)`; they are terminated at the end."""
+    ec2 = cloud.client("ec2")
+    started: list[str] = []
+
+    def start(**options) -> dict:
+        options = {
+            "ImageId": site.image,
+            "InstanceType": "t3.micro",
+            "MinCount": 1,
+            "MaxCount": 1,
+            "SubnetId": site.public,
+            "SecurityGroupIds": [site.group],
+            "KeyName": "test",
+            **options,
+        }
+        made = [each["InstanceId"] for each in ec2.run_instances(**options)["Instances"]]
+        started.extend(made)
+        return describe(ec2, made[0])
+
+    yield start
+    if started:
+        ec2.terminate_instances(InstanceIds=started)
+
+
+@pytest.fixture
+def launch(cloud, site):
+    """Start a test's own hosts."""
+    with launching(cloud, site) as start:
+        yield start
+
+
+@pytest.fixture
+def zone(cloud):
+    """Id of a zone for the site's name, gone with its records at the end: all tests share it."""
+    route53 = cloud.client("route53")
+    zone = route53.create_hosted_zone(Name=SITE, CallerReference=secrets.token_hex(4))["HostedZone"]
+    yield zone["Id"]
+    records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    changes = [
+        {"Action": "DELETE", "ResourceRecordSet": record}
+        for record in records
+        if record["Type"] not in ("NS", "SOA")
+    ]
+    if changes:
+        route53.change_resource_record_sets(
+            HostedZoneId=zone["Id"], ChangeBatch={"Changes": changes}
+        )
+    route53.delete_hosted_zone(Id=zone["Id"])
+
+
+@pytest.fixture(scope="module")
+def host(cloud, site):
+    """A plain host for the tests of a module that leave it as it is."""
+    with launching(cloud, site) as start:
+        yield start()
+
+
+def describe(ec2, instance_id: str) -> dict:
+    return ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+
+
+def _zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

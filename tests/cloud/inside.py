@@ -1,0 +1,93 @@
+"""Programs that run in the network namespace of a host, as `python inside.py NAMESPACE NAME ...`.
+
+They see the network as a program on that host would, with this machine's Python.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+from dnslib import DNSRecord
+
+RESOLVER = "169.254.169.253"
+
+
+def resolve(name: str) -> str:
+    """The address that the VPC's resolver gives for ``name``."""
+    question = DNSRecord.question(name)
+    answer = DNSRecord.parse(question.send(RESOLVER, 53, timeout=2))
+    return str(answer.rr[-1].rdata)
+
+
+def connect(name: str, **options):
+    return psycopg.connect(
+        host=name,
+        hostaddr=resolve(name),
+        connect_timeout=2,
+        tcp_user_timeout=3000,
+        autocommit=True,
+        **options,
+    )
+
+
+def query(name: str, options: str, *statements: str) -> None:
+    """Run statements; print the rows of the last one, or the error, as JSON."""
+    try:
+        with connect(name, **json.loads(options)) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement)
+            rows = cursor.fetchall() if cursor.description else []
+        print(json.dumps({"rows": rows}, default=str))
+    except psycopg.Error as error:
+        print(json.dumps({"error": str(error)}))
+
+
+def write(name: str, options: str) -> None:
+    """Insert rows one by one until SIGTERM, whatever happens to the database; print which were
+    acknowledged, and the longest time without one."""
+    stop = False
+
+    def end(*_):
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGTERM, end)
+    acknowledged, gaps, number, connection = [], [], 0, None
+    last = time.monotonic()
+    print("ready", flush=True)
+    while not stop:
+        number += 1
+        try:
+            connection = connection or connect(name, **json.loads(options))
+            connection.execute("insert into written values (%s)", (number,))
+        except (psycopg.Error, OSError):
+            connection = None
+            time.sleep(0.05)
+            continue
+        acknowledged.append(number)
+        now = time.monotonic()
+        gaps.append(now - last)
+        last = now
+        time.sleep(0.005)
+    print(json.dumps({"acknowledged": acknowledged, "gaps": sorted(gaps)[-5:]}), flush=True)
+
+
+def opens(address: str, port: str) -> None:
+    """Print whether a TCP connection is accepted."""
+    try:
+        socket.create_connection((address, int(port)), timeout=1).close()
+    except OSError as error:
+        print(json.dumps({"error": str(error)}))
+    else:
+        print(json.dumps({"open": True}))
+
+
+if __name__ == "__main__":
+    with Path("/run/netns", sys.argv[1]).open() as namespace:
+        os.setns(namespace.fileno(), os.CLONE_NEWNET)
+    {"query": query, "write": write, "opens": opens}[sys.argv[2]](*sys.argv[3:])

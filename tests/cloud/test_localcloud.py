@@ -1,0 +1,361 @@
+"""The local cloud as a user of AWS meets it: hosts, networks, volumes, addresses and names."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from cloud.conftest import ROOT, allow, describe, opens, wait_until
+
+pytestmark = pytest.mark.cloud
+
+
+def states_of(ec2) -> list[str]:
+    return [
+        each["State"]["Name"]
+        for reservation in ec2.describe_instances()["Reservations"]
+        for each in reservation["Instances"]
+    ]
+
+
+def root_volume(instance: dict) -> str:
+    return instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+
+
+def test_a_new_instance_is_a_debian_host_booted_by_cloud_init(cloud, launch):
+    instance = launch(UserData="#!/bin/sh\necho from user data > /root/proof\n")
+    assert instance["State"]["Name"] == "running"
+    address = instance["PublicIpAddress"]
+    assert address.startswith("127.")
+    said = cloud.ssh(address, ". /etc/os-release; echo $VERSION_ID $(whoami) $(hostname)")
+    assert said == f"13 admin {instance['PrivateDnsName'].split('.')[0]}"
+    cloud.ssh(address, "cloud-init status --wait")
+    assert cloud.ssh(address, "sudo cat /root/proof") == "from user data"
+    assert cloud.ssh(address, "systemctl is-system-running --wait") == "running"
+
+
+def test_a_closed_port_is_closed_and_an_opened_one_is_open(cloud, host, site):
+    ec2 = cloud.client("ec2")
+    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=site.vpc)["GroupId"]
+    ec2.modify_instance_attribute(InstanceId=host["InstanceId"], Groups=[site.group, group])
+    address = host["PublicIpAddress"]
+    cloud.ssh(address, "sudo systemd-run --quiet python3 -m http.server 8000")
+    cloud.ssh(address, "until curl -s localhost:8000 >/dev/null; do sleep 0.1; done")
+    assert not opens(address, 8000)
+    allow(ec2, group, 8000)
+    assert opens(address, 8000)
+    ec2.revoke_security_group_ingress(
+        GroupId=group,
+        IpPermissions=ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0][
+            "IpPermissions"
+        ],
+    )
+    assert not opens(address, 8000)
+
+
+def test_a_group_as_source_admits_its_members_only(cloud, launch, host, site):
+    ec2 = cloud.client("ec2")
+    groups = {
+        name: ec2.create_security_group(GroupName=name, Description=name, VpcId=site.vpc)["GroupId"]
+        for name in ("app", "database")
+    }
+    allow(ec2, groups["database"], 5432, groups["app"])
+    database = launch(SecurityGroupIds=[site.group, groups["database"]])
+    member = launch(SecurityGroupIds=[site.group, groups["app"]])
+    cloud.ssh(
+        database["PublicIpAddress"], "sudo systemd-run --quiet python3 -m http.server 5432; sleep 1"
+    )
+    ask = f"curl -s -m 2 -o /dev/null {database['PrivateIpAddress']}:5432 && echo yes || echo no"
+    assert cloud.ssh(member["PublicIpAddress"], ask) == "yes"
+    assert cloud.ssh(host["PublicIpAddress"], ask) == "no"
+
+
+def test_a_bigger_box_keeps_its_data_and_really_is_bigger(cloud, launch):
+    ec2 = cloud.client("ec2")
+    instance = launch(InstanceType="t3.micro")
+    ids = [instance["InstanceId"]]
+    elastic = ec2.allocate_address(Domain="vpc")
+    ec2.associate_address(AllocationId=elastic["AllocationId"], InstanceId=ids[0])
+    address = elastic["PublicIp"]
+    size = "awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo; df -BG --output=size / | tail -1"
+    assert cloud.ssh(address, size).split() == ["1024", "8G"]
+    cloud.ssh(address, "echo kept | sudo tee /root/data")
+
+    ec2.stop_instances(InstanceIds=ids)
+    stopped = describe(ec2, ids[0])
+    assert stopped["State"]["Name"] == "stopped"
+    assert stopped["PublicIpAddress"] == address
+    assert not opens(address, 22)
+    ec2.modify_instance_attribute(InstanceId=ids[0], InstanceType={"Value": "t3.medium"})
+    ec2.modify_volume(VolumeId=root_volume(instance), Size=12)
+    ec2.start_instances(InstanceIds=ids)
+
+    assert cloud.ssh(address, size).split() == ["4096", "12G"]
+    assert cloud.ssh(address, "sudo cat /root/data") == "kept"
+    ec2.modify_volume(VolumeId=root_volume(instance), Size=16, VolumeType="io2", Iops=4000)
+    assert cloud.ssh(address, size).split() == ["4096", "16G"]
+    ec2.release_address(AllocationId=elastic["AllocationId"])
+
+
+def test_a_disk_that_is_full_is_full(cloud, launch):
+    instance = launch(BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 1}}])
+    said = cloud.ssh(
+        instance["PublicIpAddress"], "sudo fallocate -l 2G /root/big 2>&1 || echo refused"
+    )
+    assert "No space left on device" in said
+
+
+def test_volumes_outlive_hosts_and_snapshots_carry_them(cloud, launch):
+    ec2 = cloud.client("ec2")
+    first = launch()
+    zone = first["Placement"]["AvailabilityZone"]
+    volume = ec2.create_volume(AvailabilityZone=zone, Size=1, VolumeType="gp3")["VolumeId"]
+    ec2.attach_volume(VolumeId=volume, InstanceId=first["InstanceId"], Device="/dev/sdf")
+    cloud.ssh(
+        first["PublicIpAddress"],
+        "sudo mkfs.ext4 -q /dev/sdf && sudo mount /dev/sdf /mnt && echo kept | sudo tee /mnt/data",
+    )
+    with pytest.raises(ClientError, match="is mounted on the host"):
+        ec2.detach_volume(VolumeId=volume)
+    cloud.ssh(first["PublicIpAddress"], "sudo umount /mnt")
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    ec2.terminate_instances(InstanceIds=[first["InstanceId"]])
+
+    second = launch()
+    copy = ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot)["VolumeId"]
+    for each, device in ((volume, "/dev/sdf"), (copy, "/dev/sdg")):
+        ec2.attach_volume(VolumeId=each, InstanceId=second["InstanceId"], Device=device)
+        said = cloud.ssh(
+            second["PublicIpAddress"],
+            f"sudo mount {device} /mnt && cat /mnt/data && sudo umount /mnt",
+        )
+        assert said == "kept"
+        ec2.detach_volume(VolumeId=each)
+        ec2.delete_volume(VolumeId=each)
+
+
+def test_an_image_carries_what_was_installed_and_no_identity(cloud, launch):
+    ec2 = cloud.client("ec2")
+    original = launch()
+    identity = "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub"
+    before = cloud.ssh(original["PublicIpAddress"], f"sudo touch /opt/baked; {identity}")
+    image = ec2.create_image(InstanceId=original["InstanceId"], Name="baked")["ImageId"]
+    with pytest.raises(ClientError, match="already in use"):
+        ec2.create_image(InstanceId=original["InstanceId"], Name="baked")
+    copy = launch(ImageId=image)
+    after = cloud.ssh(copy["PublicIpAddress"], f"ls /opt/baked && {identity}").splitlines()
+    assert after[0] == "/opt/baked"
+    assert not set(after) & set(before.splitlines())
+    ec2.deregister_image(ImageId=image)
+    assert cloud.ssh(copy["PublicIpAddress"], "ls /opt/baked") == "/opt/baked"
+
+
+def test_metadata_wants_a_token_and_gives_role_credentials(cloud, launch):
+    iam = cloud.client("iam")
+    iam.create_role(RoleName="web", AssumeRolePolicyDocument="{}")
+    iam.create_instance_profile(InstanceProfileName="web")
+    iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
+    instance = launch(
+        IamInstanceProfile={"Name": "web"}, MetadataOptions={"HttpTokens": "required"}
+    )
+    script = """
+        base=http://169.254.169.254/latest
+        curl -s -o /dev/null -w '%{http_code} ' $base/meta-data/
+        curl -s -o /dev/null -w '%{http_code} ' -A Cloud-Init/25 \
+            $base/meta-data/iam/security-credentials/web
+        token=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $base/api/token)
+        curl -s -H "X-aws-ec2-metadata-token: $token" $base/meta-data/instance-id; echo
+        curl -s -H "X-aws-ec2-metadata-token: $token" \
+            $base/meta-data/iam/security-credentials/$(curl -s \
+            -H "X-aws-ec2-metadata-token: $token" $base/meta-data/iam/security-credentials/)
+    """
+    first, _, document = cloud.ssh(instance["PublicIpAddress"], script).partition("\n")
+    assert first == f"401 404 {instance['InstanceId']}"
+    credentials = json.loads(document)
+    assert credentials["Code"] == "Success"
+    assert credentials["AccessKeyId"].startswith("ASIA")
+
+
+def test_names_resolve_inside_and_aws_itself_never_does(cloud, host):
+    said = cloud.ssh(
+        host["PublicIpAddress"],
+        f"getent hosts {host['PublicDnsName']} | cut -d' ' -f1;"
+        "curl -s -o /dev/null -w '%{http_code}\\n' http://aws.localcloud:5000/_localcloud/none;"
+        "getent hosts ec2.us-east-1.amazonaws.com || echo none",
+    )
+    assert said.split() == [host["PrivateIpAddress"], "404", "none"]
+
+
+def test_the_site_follows_the_zones_record(cloud, launch, site, zone):
+    ec2, route53 = cloud.client("ec2"), cloud.client("route53")
+    url = f"http://127.0.0.1:{cloud.environment['LOCALCLOUD_HTTP_PORT']}/"
+
+    def get() -> str:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as reply:
+                return reply.read().decode()
+        except urllib.error.HTTPError as error:
+            return f"{error.code} {error.read().decode()}"
+
+    assert "No Route 53 record" in get()
+    group = ec2.create_security_group(GroupName="site", Description="x", VpcId=site.vpc)["GroupId"]
+    allow(ec2, group, 80)
+    instance = launch(SecurityGroupIds=[site.group, group])
+    records = [
+        {"Name": "mustache.localhost", "Type": "A", "TTL": 60,
+         "ResourceRecords": [{"Value": instance["PublicIpAddress"]}]},
+        {"Name": "www.mustache.localhost", "Type": "CNAME", "TTL": 60,
+         "ResourceRecords": [{"Value": "mustache.localhost"}]},
+    ]  # fmt: skip
+    route53.change_resource_record_sets(
+        HostedZoneId=zone,
+        ChangeBatch={
+            "Changes": [{"Action": "UPSERT", "ResourceRecordSet": each} for each in records]
+        },
+    )
+    assert "does not answer" in get()
+    cloud.ssh(
+        instance["PublicIpAddress"],
+        "mkdir www && echo hello > www/index.html &&"
+        "sudo systemd-run --quiet python3 -m http.server 80 -d $PWD/www",
+    )
+    wait_until(lambda: get() == "hello\n")
+    said = cloud.ssh(instance["PublicIpAddress"], "getent hosts www.mustache.localhost")
+    assert said.split()[0] == instance["PrivateIpAddress"]
+
+
+def test_a_private_subnet_has_no_way_out_and_no_way_in(cloud, launch, host, site):
+    inside = launch(SubnetId=site.private)
+    assert "PublicIpAddress" not in inside
+    address = inside["PrivateIpAddress"]
+    assert wait_until(lambda: opens(host["PublicIpAddress"], 22))
+    assert not opens(address, 22)
+    reached = f"timeout 5 bash -c 'until exec 3<>/dev/tcp/{address}/22; do sleep 0.2; done'"
+    assert cloud.ssh(host["PublicIpAddress"], f"{reached} 2>/dev/null; echo $?") == "0"
+    way_out = cloud.run(
+        "ssh", inside["InstanceId"], "curl", "-s", "-m", "3", "http://deb.debian.org", check=False
+    )
+    assert way_out.returncode != 0
+
+
+def test_hosts_do_not_reach_this_machine(cloud, host):
+    with subprocess.Popen(
+        [sys.executable, "-m", "http.server", "0", "--bind", "0.0.0.0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=cloud.directory,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        text=True,
+    ) as server:
+        port = re.search(r"port (\d+)", server.stdout.readline())[1]
+        own = subprocess.run(
+            ["hostname", "-I"], capture_output=True, text=True, check=True
+        ).stdout.split()[0]
+        said = cloud.ssh(
+            host["PublicIpAddress"],
+            f"for a in {own} 169.254.169.253; do curl -s -m 2 http://$a:{port}/ || echo no; done",
+        )
+        server.terminate()
+    assert said.split() == ["no", "no"]
+
+
+def test_a_host_may_reboot_and_power_off_by_itself(cloud, launch):
+    ec2 = cloud.client("ec2")
+    instance = launch()
+    address = instance["PublicIpAddress"]
+    boots = "cat /proc/sys/kernel/random/boot_id >/dev/null; systemctl show -P UserspaceTimestamp"
+    before = cloud.ssh(address, boots)
+    cloud.run("ssh", instance["InstanceId"], "systemctl", "reboot")
+    wait_until(lambda: cloud.ssh(address, boots) != before)
+    cloud.run("ssh", instance["InstanceId"], "systemctl", "poweroff")
+    state = wait_until(
+        lambda: (
+            (found := describe(ec2, instance["InstanceId"]))["State"]["Name"] == "stopped" and found
+        )
+    )
+    assert state["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_a_host_killed_behind_the_apis_back_is_noticed(cloud, launch):
+    ec2 = cloud.client("ec2")
+    instance = launch()
+    pid = int(cloud.status()[instance["InstanceId"]]["real"].split("pid ")[1].split(",")[0])
+    os.kill(pid, 9)
+    started = time.monotonic()
+    wait_until(lambda: describe(ec2, instance["InstanceId"])["State"]["Name"] == "stopped", 10)
+    assert time.monotonic() - started < 5
+    assert "the host died" in cloud.status()[instance["InstanceId"]]["health"]
+
+
+def test_a_host_that_cannot_start_fails_the_call(cloud, launch, site):
+    ec2 = cloud.client("ec2")
+    before = ec2.describe_volumes()["Volumes"]
+    states_before = states_of(ec2).count("running")
+    with pytest.raises(ClientError, match="KeyPair"):
+        launch(KeyName="missing")
+    with pytest.raises(ClientError, match="InvalidInstanceType"):
+        launch(InstanceType="t3.gigantic")
+    with pytest.raises(ClientError, match="does not exist"):
+        launch(ImageId="ami-00000000000000000")
+    podman = cloud.state / "engine"
+    podman.rename(podman.with_suffix(".away"))
+    podman.write_text("in the way")
+    try:
+        with pytest.raises(ClientError, match="RunInstances"):
+            launch()
+    finally:
+        podman.unlink()
+        podman.with_suffix(".away").rename(podman)
+    assert ec2.describe_volumes()["Volumes"] == before
+    assert states_of(ec2).count("running") == states_before
+
+
+def test_overlapping_networks_are_refused(cloud, site):
+    with pytest.raises(ClientError, match="overlaps"):
+        cloud.client("ec2").create_vpc(CidrBlock=site.cidr)
+
+
+def test_a_killed_cloud_is_taken_over_with_everything(cloud, launch):
+    ec2, s3, ssm = (cloud.client(name) for name in ("ec2", "s3", "ssm"))
+    running, stopped = launch(), launch()
+    ec2.stop_instances(InstanceIds=[stopped["InstanceId"]])
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="picture", Body=b"bytes")
+    ssm.put_parameter(Name="/kept", Value="secret", Type="SecureString")
+    cloud.ssh(running["PublicIpAddress"], "echo kept > data")
+
+    cloud.kill()
+    down = cloud.run("status", check=False)
+    assert down.returncode == 3
+    assert running["InstanceId"] in down.stdout
+    again = cloud.run("up")
+    assert f"adopted host {running['InstanceId']}" in again.stdout
+
+    assert cloud.ssh(running["PublicIpAddress"], "cat data") == "kept"
+    assert s3.get_object(Bucket="kept", Key="picture")["Body"].read() == b"bytes"
+    parameter = ssm.get_parameter(Name="/kept", WithDecryption=True)["Parameter"]
+    assert parameter["Value"] == "secret"
+    ec2.start_instances(InstanceIds=[stopped["InstanceId"]])
+    assert describe(ec2, stopped["InstanceId"])["State"]["Name"] == "running"
+
+
+def test_up_again_changes_nothing_and_another_program_on_the_port_is_named(cloud, tmp_path):
+    assert "is up" in cloud.run("up").stdout
+    other = subprocess.run(
+        [sys.executable, "-m", "localcloud", "up"],
+        cwd=ROOT,
+        env={**os.environ, **cloud.environment, "LOCALCLOUD_STATE": str(tmp_path / "other")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert other.returncode == 1
+    assert "LOCALCLOUD_PORT=" in other.stderr
+    assert not Path(tmp_path / "other").exists()

@@ -1,0 +1,80 @@
+"""The nftables script says what the security groups say."""
+
+from localcloud.firewall import Interface, Rule, Services, render
+
+PORTS = Services(api=5000, metadata=7001, resolver=7002)
+
+
+def script(*interfaces):
+    return render("beef", interfaces, PORTS)
+
+
+def chain(text, name):
+    return text.split(f"chain {name} {{")[1].split("}\n")[0].split("\n")[1:]
+
+
+def lines(*rules):
+    text = script(Interface(id="eni-1", address="10.0.0.4", ingress=rules))
+    return [line.strip() for line in chain(text, "in-eni-1") if line.strip()]
+
+
+def test_the_table_is_replaced_as_a_whole():
+    text = script()
+    assert text.startswith(
+        "table inet localcloud_beef {}\ndelete table inet localcloud_beef\n"
+        "table inet localcloud_beef {"
+    )
+
+
+def test_without_rules_everything_is_dropped():
+    assert lines() == ["drop"]
+
+
+def test_a_port_is_open_to_its_sources_only():
+    assert lines(Rule("tcp", (22, 22), ("10.1.0.0/16", "10.0.0.7"))) == [
+        "ip saddr { 10.0.0.7, 10.1.0.0/16 } tcp dport 22 return",
+        "drop",
+    ]
+
+
+def test_ranges_all_protocols_and_icmp():
+    assert lines(
+        Rule("udp", (100, 200), ("0.0.0.0/0",)),
+        Rule("-1", None, ("10.0.0.9",)),
+        Rule("icmp", None, ("0.0.0.0/0",)),
+    ) == [
+        "udp dport 100-200 return",
+        "ip saddr { 10.0.0.9 } return",
+        "meta l4proto icmp return",
+        "drop",
+    ]
+
+
+def test_a_group_without_members_admits_nobody():
+    assert lines(Rule("tcp", (5432, 5432), ())) == ["drop"]
+
+
+def test_egress_names_destinations():
+    rule = Rule("tcp", (443, 443), ("1.2.3.4/32",))
+    text = script(Interface(id="eni-1", address="10.0.0.4", egress=(rule,)))
+    assert "ip daddr { 1.2.3.4/32 } tcp dport 443 return" in text
+
+
+def test_public_addresses_lead_to_their_host():
+    text = script(Interface(id="eni-1", address="10.0.0.4", public=("127.20.0.1",), internet=True))
+    assert "elements = { 127.20.0.1 : 10.0.0.4 }" in text
+    assert "set internet { type ipv4_addr; elements = { 10.0.0.4 }" in text
+
+
+def test_the_order_of_interfaces_does_not_matter():
+    first, second = Interface(id="a", address="10.0.0.4"), Interface(id="b", address="10.0.0.5")
+    assert script(first, second) == script(second, first)
+
+
+def test_an_isolated_host_is_in_the_set_that_is_dropped_first():
+    text = script(Interface(id="a", address="10.0.0.4", isolated=True))
+    assert "set isolated { type ipv4_addr; elements = { 10.0.0.4 }" in text
+    forward = chain(text, "forward")
+    assert forward.index("        ip saddr @isolated drop") < next(
+        number for number, line in enumerate(forward) if "established" in line
+    )

@@ -1,0 +1,129 @@
+"""moto answers as AWS does where modules need it."""
+
+import pytest
+from unit.localcloud.conftest import client
+
+from localcloud.services.instances import Instances
+
+
+@pytest.fixture
+def template(ec2, site, cloud):
+    iam = cloud.backend("iam", "aws")
+    iam.create_role("web", "{}", "/", None, None, [], 3600)
+    iam.create_instance_profile("web", "/", []).roles = [iam.get_role("web")]
+    return ec2.create_launch_template(
+        LaunchTemplateName="web",
+        LaunchTemplateData={
+            "ImageId": site["image"],
+            "InstanceType": "t3.micro",
+            "SecurityGroupIds": [site["group"]],
+            "IamInstanceProfile": {"Name": "web"},
+        },
+    )["LaunchTemplate"]["LaunchTemplateId"]
+
+
+@pytest.fixture
+def group(ec2, site, template):
+    second = ec2.create_subnet(
+        VpcId=site["vpc"], CidrBlock="10.9.2.0/24", AvailabilityZone="us-east-1b"
+    )["Subnet"]["SubnetId"]  # fmt: skip
+    autoscaling = client("autoscaling")
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="web",
+        MinSize=0,
+        MaxSize=4,
+        DesiredCapacity=4,
+        LaunchTemplate={"LaunchTemplateId": template},
+        VPCZoneIdentifier=f"{site['subnet']},{second}",
+    )
+    return autoscaling
+
+
+def test_a_group_spreads_its_hosts_over_its_subnets(cloud, group):
+    zones = [each.availability_zone for each in cloud.service(Instances).all()]
+    assert sorted(zones) == ["us-east-1a"] * 2 + ["us-east-1b"] * 2
+    assert len(cloud.engine.containers()) == 4
+
+
+def test_instances_of_a_template_have_its_profile(cloud, group):
+    profiles = cloud.backend("ec2").iam_instance_profile_associations
+    assert set(profiles) == {each.id for each in cloud.service(Instances).all()}
+
+
+def test_metrics_of_a_group_can_be_disabled(group):
+    group.enable_metrics_collection(AutoScalingGroupName="web", Granularity="1Minute")
+    group.disable_metrics_collection(AutoScalingGroupName="web")
+    found = group.describe_auto_scaling_groups()["AutoScalingGroups"][0]
+    assert not found.get("EnabledMetrics")
+
+
+def test_several_instances_all_have_the_profile(cloud, ec2, template, launch):
+    launch(MinCount=2, MaxCount=2, IamInstanceProfile={"Name": "web"})
+    assert len(cloud.backend("ec2").iam_instance_profile_associations) == 2
+
+
+def test_a_table_has_the_same_id_each_time(cloud):
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
+        TableName="t",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    ids = {dynamodb.describe_table(TableName="t")["Table"]["TableId"] for _ in range(2)}
+    assert len(ids) == 1
+
+
+def test_a_key_is_deleted_by_its_arn(cloud):
+    kms = client("kms")
+    key = kms.create_key()["KeyMetadata"]
+    kms.schedule_key_deletion(KeyId=key["Arn"], PendingWindowInDays=7)
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+
+def test_nat_gateways_have_tags(cloud, ec2, site):
+    elastic = ec2.allocate_address(Domain="vpc")
+    gateway = ec2.create_nat_gateway(
+        SubnetId=site["subnet"],
+        AllocationId=elastic["AllocationId"],
+        TagSpecifications=[
+            {"ResourceType": "natgateway", "Tags": [{"Key": "Name", "Value": "nat"}]}
+        ],
+    )["NatGateway"]["NatGatewayId"]
+    found = ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [gateway]}])["Tags"]
+    assert [each["ResourceType"] for each in found] == ["natgateway"]
+
+
+def test_an_origin_keeps_its_access_control(cloud):
+    cloudfront = client("cloudfront")
+    made = cloudfront.create_distribution(
+        DistributionConfig={
+            "CallerReference": "1",
+            "Comment": "",
+            "Enabled": True,
+            "Origins": {
+                "Quantity": 1,
+                "Items": [
+                    {
+                        "Id": "s3",
+                        "DomainName": "b.s3.us-east-1.amazonaws.com",
+                        "OriginAccessControlId": "E1",
+                        "S3OriginConfig": {"OriginAccessIdentity": ""},
+                    }
+                ],
+            },
+            "DefaultCacheBehavior": {
+                "TargetOriginId": "s3",
+                "ViewerProtocolPolicy": "allow-all",
+                "ForwardedValues": {"QueryString": False, "Cookies": {"Forward": "none"}},
+                "MinTTL": 0,
+            },
+        }
+    )["Distribution"]
+    origin = made["DistributionConfig"]["Origins"]["Items"][0]
+    assert origin["OriginAccessControlId"] == "E1"
+
+
+def test_max_count_instances_are_started(cloud, launch):
+    launch(MinCount=1, MaxCount=3)
+    assert len(cloud.engine.containers()) == 3

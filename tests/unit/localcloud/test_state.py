@@ -1,0 +1,164 @@
+"""The API's state survives the process."""
+
+import gc
+
+import pytest
+from moto import mock_aws
+from unit.localcloud.conftest import client, describe
+
+from localcloud.authority import Authority
+from localcloud.services.s3 import ObjectFile
+from localcloud.state import State, StateError
+
+TAGS = [{"Key": "Project", "Value": "mustache"}]
+
+
+def again(make_cloud, cloud, monkeypatch):
+    """The next process's cloud, with the same machine under it."""
+    cloud.settle()
+    # a process that is killed closes nothing; taking moto's mock away does
+    monkeypatch.setattr(ObjectFile, "close", lambda self: None)
+    return make_cloud(cloud.engine, cloud.network, cloud.storage)
+
+
+def test_instances_are_adopted(monkeypatch, make_cloud, cloud, ec2, launch):
+    running, stopped = launch(), launch()
+    ec2.stop_instances(InstanceIds=[stopped["InstanceId"]])
+    after = again(make_cloud, cloud, monkeypatch)
+    assert after.adopted == [f"adopted host {running['InstanceId']}"]
+    ec2 = client("ec2")
+    assert describe(ec2, running["InstanceId"])["State"]["Name"] == "running"
+    ec2.start_instances(InstanceIds=[stopped["InstanceId"]])
+    assert stopped["InstanceId"] in after.engine.containers()
+
+
+def test_a_host_that_is_gone_is_started_again(monkeypatch, make_cloud, cloud, launch):
+    instance = launch()
+    cloud.engine.remove(instance["InstanceId"])
+    after = again(make_cloud, cloud, monkeypatch)
+    assert after.adopted == [f"started host {instance['InstanceId']} again: it was not running"]
+    assert instance["InstanceId"] in after.engine.containers()
+
+
+def test_hosts_of_calls_that_were_never_answered_are_removed(make_cloud, cloud, launch):
+    cloud.settle()
+    instance = launch()
+    after = make_cloud(cloud.engine, cloud.network, cloud.storage)
+    assert any(f"removed host {instance['InstanceId']}" in line for line in after.adopted)
+    assert after.engine.containers() == {}
+
+
+def test_everything_else_is_kept(monkeypatch, make_cloud, cloud):
+    s3, ssm, kms, iam, route53, rds = (
+        client(name) for name in ("s3", "ssm", "kms", "iam", "route53", "rds")
+    )
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="a", Body=b"one")
+    s3.copy_object(Bucket="kept", Key="b", CopySource="kept/a")
+    ssm.put_parameter(Name="/a", Value="secret", Type="SecureString")
+    key = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    document = (
+        '{"Version": "2012-10-17", "Statement": '
+        '[{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}'
+    )
+    iam.create_policy(PolicyName="own", PolicyDocument=document)
+    route53.create_hosted_zone(Name="mustache.localhost", CallerReference="1")
+    rds.create_db_parameter_group(
+        DBParameterGroupName="own", DBParameterGroupFamily="postgres17", Description="own"
+    )
+    again(make_cloud, cloud, monkeypatch)
+    assert s3.get_object(Bucket="kept", Key="a")["Body"].read() == b"one"
+    s3.delete_object(Bucket="kept", Key="a")
+    assert s3.get_object(Bucket="kept", Key="b")["Body"].read() == b"one"
+    assert ssm.get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Value"] == "secret"
+    assert kms.sign(KeyId=key, Message=b"m", SigningAlgorithm="RSASSA_PSS_SHA_256")["Signature"]
+    assert [each["PolicyName"] for each in iam.list_policies(Scope="Local")["Policies"]] == ["own"]
+    assert len(route53.list_hosted_zones()["HostedZones"]) == 1
+    assert rds.describe_db_parameter_groups(DBParameterGroupName="own")["DBParameterGroups"]
+
+
+def test_what_a_load_balanced_site_consists_of_is_kept(tmp_path):
+    """moto's own objects of every service that the stages use, without hosts behind them."""
+    certificate, key = Authority(tmp_path).issue(["mustache.localhost"])
+    path = tmp_path / "api.pickle"
+    with mock_aws():
+        iam, ssm, rds, ec2 = client("iam"), client("ssm"), client("rds"), client("ec2")
+        iam.create_role(RoleName="web", AssumeRolePolicyDocument="{}")
+        iam.create_instance_profile(InstanceProfileName="web")
+        iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
+        ssm.put_parameter(Name="/a", Value="1", Type="SecureString", Tags=TAGS)
+        ssm.put_parameter(Name="/a", Value="2", Type="SecureString", Overwrite=True)
+        rds.create_db_instance(
+            DBInstanceIdentifier="main", Engine="postgres", DBInstanceClass="db.t4g.micro",
+            AllocatedStorage=20, MasterUsername="u", MasterUserPassword="password", Tags=TAGS,
+        )  # fmt: skip
+        rds.create_db_snapshot(DBInstanceIdentifier="main", DBSnapshotIdentifier="before")
+        arn = client("acm").import_certificate(Certificate=certificate, PrivateKey=key)[
+            "CertificateArn"
+        ]
+        vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{number}.0/24",
+                              AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+            for number, zone in enumerate("ab")
+        ]  # fmt: skip
+        elb = client("elbv2")
+        group = elb.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)
+        forward = [
+            {"Type": "forward", "TargetGroupArn": group["TargetGroups"][0]["TargetGroupArn"]}
+        ]
+        balancer = elb.create_load_balancer(Name="web", Subnets=subnets)["LoadBalancers"][0]
+        listener = elb.create_listener(
+            LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTPS", Port=443,
+            Certificates=[{"CertificateArn": arn}], DefaultActions=forward,
+        )["Listeners"][0]  # fmt: skip
+        State(path).save()
+
+    with mock_aws():
+        assert State(path).load()
+        profile = iam.get_instance_profile(InstanceProfileName="web")["InstanceProfile"]
+        assert [role["RoleName"] for role in profile["Roles"]] == ["web"]
+        assert ssm.get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Version"] == 2
+        assert ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/a")["TagList"]
+        assert ssm.get_parameters_by_path(Path="/b")["Parameters"] == []
+        database = rds.describe_db_instances()["DBInstances"][0]
+        assert (database["DBInstanceIdentifier"], database["TagList"]) == ("main", TAGS)
+        assert rds.describe_db_snapshots(DBSnapshotIdentifier="before")["DBSnapshots"]
+        found = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        assert found == [listener]
+        kept = client("acm").get_certificate(CertificateArn=arn)
+        assert kept["Certificate"].encode() == certificate
+        ssm.put_parameter(Name="/later", Value="3", Type="String")
+        State(path).save()
+
+
+def test_an_unchanged_state_is_not_written_again(cloud, settings):
+    cloud.settle()
+    path = settings.state / "api.pickle"
+    path.unlink()
+    cloud.settle()
+    assert not path.exists()
+
+
+def test_a_state_that_cannot_be_read_is_refused_and_kept(tmp_path):
+    path = tmp_path / "api.pickle"
+    path.write_bytes(b"not a pickle")
+    with pytest.raises(StateError):
+        State(path).load()
+    assert path.read_bytes() == b"not a pickle"
+
+
+def test_no_state_is_no_error(tmp_path):
+    assert State(tmp_path / "api.pickle").load() is False
+
+
+def test_listing_versions_leaves_no_files_behind(cloud):
+    s3 = client("s3")
+    s3.create_bucket(Bucket="listed")
+    s3.put_object(Bucket="listed", Key="a", Body=b"one")
+    before = set((cloud.settings.state / "s3").iterdir())
+    [version] = s3.list_object_versions(Bucket="listed")["Versions"]
+    assert version["Key"] == "a"
+    gc.collect()
+    assert set((cloud.settings.state / "s3").iterdir()) == before
+    assert s3.get_object(Bucket="listed", Key="a")["Body"].read() == b"one"

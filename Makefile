@@ -1,0 +1,121 @@
+# `make help` lists the targets. Everything installs what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+LOCALCLOUD_PACKAGES := podman runc mmdebstrap debian-archive-keyring lxcfs xfsprogs nftables iproute2 openssh-client
+TEST_PACKAGES := chromium fonts-dejavu-core
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([^:]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+.venv/.installed: requirements.txt
+	@tools/create-venv
+
+.PHONY: env
+env: .venv/.installed ## set up .venv with the locked Python packages
+
+.PHONY: dev
+dev: env ## the service alone on http://localhost:8000, for working on the app
+	@cd app && exec ../.venv/bin/python -m service.dev
+
+.PHONY: lock
+lock: env ## renew requirements.txt and app/requirements.txt
+	uv pip compile --quiet --upgrade --python-version 3.12 --universal --generate-hashes --no-annotate --no-header \
+		requirements.in app/pyproject.toml --extra service --extra heic --output-file requirements.txt
+	uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --no-header \
+		--constraint requirements.txt app/pyproject.toml --extra service --output-file app/requirements.txt
+
+.PHONY: up
+up: env machine ## start the local cloud
+	@python -m localcloud up
+
+.PHONY: down
+down: env ## remove the local cloud and all it made (DESTROY_DATA=1: with what it holds)
+	@python -m localcloud down $(if $(DESTROY_DATA),--destroy-data)
+
+.PHONY: status
+status: env ## every AWS resource beside the real thing
+	@python -m localcloud status
+
+BASE_URL ?= https://mustache.localhost:8443
+CA_FILE ?= $(wildcard .localcloud/authority/ca.pem)
+
+.PHONY: contract
+contract: env ## test what the site promises, over HTTP (BASE_URL=... CA_FILE=...)
+	@python -m pytest tests/contract --base-url $(BASE_URL) $(if $(CA_FILE),--ca-file $(CA_FILE))
+
+LABEL ?= load
+
+.PHONY: load
+load: env ## find how many users the site carries (BASE_URL=... LABEL=stage1)
+	@python -m benchmarks.load --host $(BASE_URL) --label $(LABEL)
+
+# `make stage1 ARGUMENTS="-e web_instance_type=t3.medium"`; INVENTORY=aws for a real account.
+INVENTORY ?= local
+ARGUMENTS ?=
+PLAYBOOK := ansible-playbook -i inventories/$(INVENTORY)
+
+stage%: env machine ## bring the site to a stage: stage1, ...
+	@$(PLAYBOOK) playbooks/$@.yml $(ARGUMENTS)
+
+.PHONY: machine
+machine: # Debian packages that the local cloud needs
+	@test $(INVENTORY) != local || tools/install-debian-packages $(LOCALCLOUD_PACKAGES)
+
+.PHONY: deploy backup restore destroy
+deploy: env ## bring the app in app/, or VERSION=..., to the site without a failed request
+	@$(PLAYBOOK) playbooks/deploy.yml $(if $(VERSION),-e app_version=$(VERSION)) $(ARGUMENTS)
+
+backup: env ## dump the database to the bucket now
+	@$(PLAYBOOK) playbooks/backup.yml $(ARGUMENTS)
+
+restore: env ## replace the database by a dump (asks for the words)
+	@$(PLAYBOOK) playbooks/restore.yml $(ARGUMENTS)
+
+destroy: env ## last backup, then remove everything (asks for the word)
+	@$(PLAYBOOK) playbooks/destroy.yml $(ARGUMENTS)
+
+STAGE ?= 1
+
+.PHONY: check-aws
+check-aws: env ## see what a real account lacks and what a STAGE costs, before anything is made
+	@ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=false ansible-playbook -i inventories/aws playbooks/check-aws.yml -e stage=$(STAGE) $(ARGUMENTS)
+
+.PHONY: lint
+# Reading the local inventory would start a local cloud, which no linter needs.
+lint: export ANSIBLE_INVENTORY := /dev/null
+lint: export ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED := false
+lint: env ## ruff, yamllint and ansible-lint
+	@ruff check && ruff format --check && yamllint --strict . && ansible-lint --offline --strict
+
+# The tests, from the quickest to the slowest: each is a target of its own.
+.PHONY: test
+test: lint test-app test-unit test-cloud ## set up, then run all tests
+
+.PHONY: test-packages
+test-packages: env
+	@tools/install-debian-packages $(LOCALCLOUD_PACKAGES) $(TEST_PACKAGES)
+
+.PHONY: test-app
+test-app: test-packages ## the app: picture core, service, pages in a browser
+	pytest app/tests -n 2
+
+.PHONY: test-unit
+test-unit: test-packages ## modules, inventories and the local cloud without a host
+	pytest tests/unit -n 2
+
+.PHONY: test-cloud
+test-cloud: test-packages ## real hosts: the local cloud, stage 1, Molecule
+	pytest tests/cloud
+
+# A quarter of an hour on its own, with a machine to itself: it measures what visitors notice.
+.PHONY: test-ladder
+test-ladder: test-packages ## the ladder up and down with visitors on the site (not in `make test`)
+	pytest tests/ladder
+
+.PHONY: molecule
+molecule: env machine ## test the roles on hosts of the local cloud (SCENARIO=web)
+	@for each in $(or $(SCENARIO),$(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))); do \
+		molecule test --scenario-name $$each || exit; done

@@ -1,0 +1,309 @@
+"""Stage 1 from nothing to nothing, as its users run it: one site, one story, on the tests' cloud.
+
+The steps build on each other, so they are one test with a subtest each.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import skimage.data
+
+from tests.localhost import resolve_localhost
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURE = Path(skimage.data.__file__).parent / "astronaut.png"  # public domain
+RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.M)
+
+pytestmark = pytest.mark.cloud
+
+
+class Project:
+    """The playbooks, run against the tests' cloud in an environment of their own."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.url = f"https://mustache.localhost:{cloud.environment['LOCALCLOUD_HTTPS_PORT']}"
+        self.authority = str(cloud.state / "authority" / "ca.pem")
+        self.environment = (
+            os.environ
+            | cloud.environment
+            | {
+                "MUSTACHE_ENVIRONMENT": "test",
+                "MUSTACHE_CIDR": "10.151.0.0/16",
+                "ANSIBLE_FORCE_COLOR": "0",
+                "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
+            }
+        )
+
+    def play(self, name, *options, code=0):
+        done = subprocess.run(
+            ["ansible-playbook", f"playbooks/{name}.yml", *options],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
+        return done.stdout
+
+    def graph(self):
+        done = subprocess.run(
+            ["ansible-inventory", "--graph"],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        return done.stdout
+
+    def get(self, path):
+        return requests.get(self.url + path, verify=self.authority, timeout=30)
+
+    def files(self, picture):
+        """The bytes of a picture as it came and with its mustaches, as the site gives them."""
+        urls = (picture["original_url"], picture["mustached_url"])
+        answers = [self.get(urlsplit(url).path) for url in urls]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        return [answer.content for answer in answers]
+
+    def upload(self):
+        with PICTURE.open("rb") as file:
+            answer = requests.post(
+                f"{self.url}/api/pictures",
+                files={"image": ("astronaut.png", file, "image/png")},
+                verify=self.authority,
+                timeout=60,
+            )
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+
+def changed(output):
+    """Host to number of changes, from the recap; nothing may have failed."""
+    found = RECAP.findall(output)
+    assert found, output[-2000:]
+    assert all(failed == unreachable == "0" for *_, unreachable, failed in found), output[-2000:]
+    return {host: int(number) for host, _, number, _, _ in found}
+
+
+def said(output):
+    """The output without the line breaks that its format puts in."""
+    return " ".join(output.split())
+
+
+class Visitor(threading.Thread):
+    """Asks for pages without a pause and keeps what went wrong."""
+
+    def __init__(self, project):
+        super().__init__(daemon=True)
+        self.project = project
+        self.requests = 0
+        self.failures = []
+        self.slowest = 0.0
+        self._end = threading.Event()
+
+    def run(self):
+        paths = ["/", "/info?format=json", "/api/styles", "/readyz"]
+        while not self._end.wait(0.05):
+            path = paths[self.requests % len(paths)]
+            self.requests += 1
+            started = time.monotonic()
+            try:
+                answer = self.project.get(path)
+            except requests.RequestException as error:
+                self.failures.append(f"{path}: {error}")
+            else:
+                if answer.status_code != 200:
+                    self.failures.append(f"{path}: {answer.status_code}")
+            self.slowest = max(self.slowest, time.monotonic() - started)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self.join()
+
+
+def closed(address, port):
+    with socket.socket() as connection:
+        connection.settimeout(1)
+        return connection.connect_ex((address, port)) != 0
+
+
+@pytest.fixture
+def wheelhouse():
+    """The project's; the versions that the test makes up are taken out again."""
+    yield ROOT / "wheelhouse"
+    for made_up in (ROOT / "wheelhouse").glob("99.0.*"):
+        shutil.rmtree(made_up)
+
+
+@pytest.mark.usefixtures("wheelhouse")
+def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
+    resolve_localhost()
+    project = Project(cloud)
+    version = re.search(r'__version__ = "(.+)"', (ROOT / "app/mustache/__init__.py").read_text())[1]
+
+    with subtests.test("--check announces everything and makes nothing"):
+        announced = project.play("stage1", "--check", "--diff")
+        assert changed(announced)["localhost"] >= 10
+        assert "test-web-1" in announced
+        assert cloud.client("ec2").describe_instances()["Reservations"] == []
+
+    output = project.play("stage1")
+    with subtests.test("the output names the site, what it is made of and what it costs"):
+        assert project.url in output
+        assert "nginx > app (gunicorn) > PostgreSQL" in output
+        assert re.search(r"about \d+\.\d\d USD a month", output)
+
+    with subtests.test("no secret is in the output"):
+        secret = cloud.client("ssm").get_parameter(
+            Name="/mustache/test/web/SECRET_KEY", WithDecryption=True
+        )["Parameter"]
+        assert secret["Type"] == "SecureString"
+        assert len(secret["Value"]) == 64
+        assert secret["Value"] not in output
+
+    with subtests.test("a picture comes back with a mustache"):
+        picture = project.upload()
+        assert len(picture["faces"]) == 1
+        files = project.files(picture)
+        assert files[0] != files[1]
+
+    with subtests.test("the inventory has the host by role, stage and zone"):
+        graph = project.graph()
+        for group in ("role_web", "stage_1", "zone_us_east_1a"):
+            assert f"|--@{group}:\n  |  |--mustache-test-web-1\n" in graph
+    (instance,) = cloud.client("ec2").describe_instances(
+        Filters=[{"Name": "instance-state-name", "Values": ["running"]}]
+    )["Reservations"][0]["Instances"]
+    address, key = instance["PublicIpAddress"], f"{cloud.state}/ansible/id_ed25519"
+
+    def on_host(command):
+        done = subprocess.run(
+            ["ssh", "-i", key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
+             "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+             f"admin@{address}", f"sudo sh -c '{command}'"],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def size():
+        """Cores and kB of memory."""
+        return [
+            int(on_host("grep -c ^processor /proc/cpuinfo")),
+            int(on_host('awk "/MemTotal/ {print \\$2}" /proc/meminfo')),
+        ]
+
+    with subtests.test("only the open ports are open"):
+        assert [port for port in (22, 80) if closed(address, port)] == []
+        assert [port for port in (25, 5432, 8000, 9000) if not closed(address, port)] == []
+
+    with subtests.test("the site says which host answers"):
+        about = project.get("/info?format=json").json()
+        assert about["instance_id"] == instance["InstanceId"]
+        assert about["zone"] == "us-east-1a"
+
+    with subtests.test("visitors do not see the numbers"):
+        assert project.get("/metrics").status_code == 404
+
+    with subtests.test("the secrets on the host are root's"):
+        assert on_host("stat -c %U:%a /run/mustache/environment") == "root:600"
+
+    with subtests.test("a second run changes nothing, and --check says so"):
+        assert set(changed(project.play("stage1")).values()) == {0}
+        assert set(changed(project.play("stage1", "--check", "--diff")).values()) == {0}
+
+    with subtests.test("a mistyped setting is refused by name"):
+        refused = project.play("stage1", "-e", "web_instnace_type=t3.large", code=2)
+        assert "No role has web_instnace_type" in refused
+
+    with subtests.test("a bigger box keeps the data, and its size is real"):
+        cores, memory = size()
+        resized = project.play("stage1", "-e", "web_instance_type=t3.xlarge",
+                               "-e", "web_volume_size=24")  # fmt: skip
+        assert re.search(r"t3.xlarge now. It did not serve for at most [\d.]+ s", said(resized))
+        assert project.files(picture) == files
+        bigger = size()
+        assert bigger[0] == 2 * cores
+        assert bigger[1] > 7 * memory
+        assert int(on_host("df --output=size -BG / | tail -1").rstrip("G")) >= 23
+
+    with subtests.test(
+        "a new version comes, and an earlier one comes back, without a failed request"
+    ):
+        app = tmp_path / "app"
+        ignored = shutil.ignore_patterns("__pycache__", ".dev", "tests")
+        shutil.copytree(ROOT / "app", app, ignore=ignored)
+        source = app / "mustache/__init__.py"
+        source.write_text(source.read_text().replace(f'"{version}"', '"99.0.0"'))
+        with Visitor(project) as visitor:
+            project.play("deploy", "-e", f"app_directory={app}")
+            assert project.get("/info?format=json").json()["version"] == "99.0.0"
+            project.play("deploy", "-e", f"app_version={version}")
+            assert project.get("/info?format=json").json()["version"] == version
+        print(f"{visitor.requests} requests, the slowest took {visitor.slowest:.1f} s")
+        assert visitor.requests > 100
+        assert visitor.failures == []
+
+    with subtests.test("a version that does not start never serves"):
+        source.write_text(source.read_text().replace('"99.0.0"', '"99.0.1"'))
+        wsgi = app / "service/wsgi.py"
+        wsgi.write_text(wsgi.read_text() + '\nraise RuntimeError("broken")\n')
+        with Visitor(project) as visitor:
+            project.play("deploy", "-e", f"app_directory={app}", code=2)
+        assert visitor.failures == []
+        assert project.get("/info?format=json").json()["version"] == version
+
+    with subtests.test("a backup brings back what was deleted"):
+        copies = tmp_path / "copies"
+        copies.mkdir()
+        project.play("backup", "-e", f"dump_copy={copies}")
+        assert [path.suffix for path in copies.iterdir()] == [".dump"]
+        gone = requests.delete(
+            f"{project.url}/api/pictures/{picture['id']}",
+            headers={"Authorization": f"Bearer {picture['token']}"},
+            verify=project.authority,
+            timeout=30,
+        )
+        assert gone.status_code in {200, 204}, gone.text
+        assert project.get(f"/api/pictures/{picture['id']}").status_code == 404
+        refused = project.play("restore", "-e", "restore_from=latest", code=2)
+        assert "confirm_restore=test" in refused
+        project.play("restore", "-e", "restore_from=latest", "-e", "confirm_restore=test")
+        assert project.get(f"/api/pictures/{picture['id']}").json()["faces"] == picture["faces"]
+        assert project.files(picture) == files
+
+    with subtests.test("destroy asks for the word, and leaves nothing but the backups"):
+        assert "confirm_destroy=test" in project.play("destroy", code=2)
+        project.play("destroy", "-e", "confirm_destroy=test")
+        tagged = cloud.client("resourcegroupstaggingapi").get_resources(
+            TagFilters=[{"Key": "Environment", "Values": ["test"]}]
+        )["ResourceTagMappingList"]
+        arns = [item["ResourceARN"] for item in tagged]
+        # AWS names an instance for an hour after its end.
+        left = [arn for arn in arns if not arn.endswith(instance["InstanceId"])]
+        assert [arn.split("-backups-")[0] for arn in left] == ["arn:aws:s3:::mustache-test"]
+        reservations = cloud.client("ec2").describe_instances()["Reservations"]
+        assert [
+            each["State"]["Name"]
+            for reservation in reservations
+            for each in reservation["Instances"]
+        ] == ["terminated"]
+        assert closed(address, 80)
+        dumps = cloud.client("s3").list_objects_v2(Bucket=left[0].rpartition(":")[2])
+        assert dumps["KeyCount"] >= 2

@@ -1,0 +1,185 @@
+"""Moves, and the verdict on them, with a fake site in place of playbooks."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.ladder import __main__ as command
+from tests.ladder.climb import Move, Plan, climb, playbook
+from tests.unit.ladder.fake import FakeSite
+
+
+@pytest.fixture
+def fake():
+    fake = FakeSite()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def plan(fake, tmp_path):
+    return Plan(
+        base_url=fake.url,
+        pictures=3,
+        visitors=1,
+        reads_per_second=50,
+        writes_per_second=50,
+        settle_seconds=0.1,
+        output=tmp_path,
+    )
+
+
+def moves(*names: str) -> list[Move]:
+    return [Move.parse(name, max_refused_seconds=2.0) for name in names]
+
+
+def test_a_move_is_a_playbook_with_variables():
+    move = Move.parse("stage1:web_instance_type=t3.medium,web_volume_size=40")
+    assert move.command == [
+        "ansible-playbook",
+        "playbooks/stage1.yml",
+        "-e",
+        '{"web_instance_type": "t3.medium", "web_volume_size": "40"}',
+    ]
+    assert str(move) == "stage1:web_instance_type=t3.medium,web_volume_size=40"
+    assert Move.parse("drills/dead-host").command[1] == "playbooks/drills/dead-host.yml"
+
+
+@pytest.mark.parametrize("text", ["", ":a=b", "stage1:a", "stage1:=b"])
+def test_what_is_no_move(text):
+    with pytest.raises(ValueError, match="is not PLAYBOOK"):
+        Move.parse(text)
+
+
+def test_a_quiet_climb(fake, plan):
+    def run(move, log):
+        time.sleep(0.3)
+        return 0
+
+    report = climb(moves("stage1", "stage2", "destroy"), plan, run)
+    assert report.problems == []
+    assert [span.name for span in report.spans] == ["1 stage1", "2 stage2", "3 destroy"]
+    assert report.spans[0].reads.ok == 0, "nobody there yet"
+    assert report.spans[1].reads.ok > 0
+    assert report.spans[1].writes.ok > 0
+    assert report.spans[2].reads.ok == 0, "all have left"
+    assert report.uploads > 3
+    assert report.sessions == 1
+    assert "All as promised." in report.text()
+    facts = json.loads((plan.output / "report.json").read_text())
+    assert facts["spans"][1]["writes"]["ok"] == report.spans[1].writes.ok
+    assert (plan.output / "requests.jsonl").stat().st_size
+    assert fake.pictures == {}, "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        (lambda method, path: "error" if path == "/gallery" else None, "reads were not served"),
+        (lambda method, path: "refuse" if path == "/gallery" else None, "reads were not served"),
+        (lambda method, path: "drop" if method == "POST" else None, "writes failed"),
+        (lambda method, path: "lose" if method == "POST" else None, "is gone (404)"),
+    ],
+    ids=["read fails", "read refused", "write fails", "upload lost"],
+)
+def test_a_move_that_breaks_something(fake, plan, fault, problem):
+    def run(move, log):
+        if move.playbook == "stage2":
+            fake.fault = fault
+            time.sleep(0.6)
+            fake.fault = lambda method, path: None
+        return 0
+
+    report = climb(moves("stage1", "stage2"), plan, run)
+    assert any(problem in found for found in report.problems), report.text()
+    assert "WRONG" in report.text()
+
+
+@pytest.mark.parametrize(("seconds", "problems"), [(0.3, 0), (2.5, 1)])
+def test_writes_may_be_refused_for_a_while(fake, plan, seconds, problems):
+    def run(move, log):
+        if move.playbook == "stage2":
+            fake.fault = lambda method, path: "refuse" if method == "POST" else None
+            time.sleep(seconds)
+            fake.fault = lambda method, path: None
+        return 0
+
+    report = climb(moves("stage1", "stage2"), plan, run)
+    assert len(report.problems) == problems, report.text()
+    assert report.spans[1].writes.refused > 0
+    assert report.spans[1].writes.error_seconds > seconds - 0.3
+
+
+def test_a_playbook_that_fails_ends_the_climb(plan):
+    report = climb(
+        moves("stage1", "stage2", "stage3"), plan, lambda move, log: 2 * (log.name[0] == "2")
+    )
+    assert [span.exit_code for span in report.spans] == [0, 2]
+    assert report.problems == ["2 stage2: the playbook ended with 2"]
+
+
+def test_a_playbooks_output_is_kept(tmp_path, monkeypatch, capsys):
+    program = [sys.executable, "-c", "print('fatal: this'); raise SystemExit(4)"]
+    monkeypatch.setattr(Move, "command", program)
+    assert playbook(Move("stage1"), tmp_path / "log", timeout=60) == 4
+    assert "fatal: this" in (tmp_path / "log").read_text()
+    assert "fatal: this" in capsys.readouterr().err
+
+
+def test_a_playbook_that_hangs_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(Move, "command", ["sleep", "60"])
+    assert playbook(Move("stage1"), tmp_path / "log", timeout=0.2) == 124
+
+
+def during(fake, tmp_path, *options: str, program=("sleep", "0.5")) -> int:
+    common = ["--base-url", fake.url, "--output", str(tmp_path)]
+    rates = ["--reads-per-second", "50", "--writes-per-second", "50"]
+    return command.main(["during", *common, *rates, *options, "--", *program])
+
+
+def test_a_quiet_drill(fake, tmp_path, capsys):
+    assert during(fake, tmp_path) == 0
+    assert "All as promised." in capsys.readouterr().out
+    assert fake.pictures == {}
+
+
+@pytest.mark.parametrize(("allowed", "code"), [("0", 1), ("20", 0)])
+def test_a_drill_with_errors(fake, tmp_path, monkeypatch, allowed, code):
+    def faulty(program, check):
+        fake.fault = lambda method, path: "drop"
+        time.sleep(0.4)
+        fake.fault = lambda method, path: None
+        time.sleep(0.4)
+        return subprocess.CompletedProcess(program, 0)
+
+    monkeypatch.setattr(command.subprocess, "run", faulty)
+    assert during(fake, tmp_path, "--max-error-seconds", allowed) == code
+    facts = json.loads((tmp_path / "report.json").read_text())
+    assert facts["spans"][0]["reads"]["failed"] > 0
+    assert 0.2 < facts["spans"][0]["reads"]["longest_error_seconds"] < 5
+
+
+def test_a_drill_whose_program_fails(fake, tmp_path):
+    assert during(fake, tmp_path, program=("false",)) == 1
+
+
+def test_without_a_site_there_is_nothing_to_visit(fake, tmp_path, capsys):
+    fake.close()
+    assert during(fake, tmp_path) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("allowed", "problems"), [(0, 2), (20, 0)])
+def test_a_site_may_be_down_for_a_while_when_the_move_says_so(fake, plan, allowed, problems):
+    def run(move, log):
+        if move.playbook == "stage2":
+            fake.fault = lambda method, path: "drop"
+            time.sleep(0.4)
+            fake.fault = lambda method, path: None
+        return 0
+
+    path = [Move("stage1"), Move("stage2", max_down_seconds=allowed)]
+    assert len(climb(path, plan, run).problems) == problems

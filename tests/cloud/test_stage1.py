@@ -56,6 +56,14 @@ class Project:
         assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
         return done.stdout
 
+    def instances(self, *states):
+        """The project's own, of those that the tests' cloud has."""
+        filters = [{"Name": "tag:Environment", "Values": ["test"]}]
+        if states:
+            filters.append({"Name": "instance-state-name", "Values": states})
+        found = self.cloud.client("ec2").describe_instances(Filters=filters)["Reservations"]
+        return [instance for reservation in found for instance in reservation["Instances"]]
+
     def graph(self):
         done = subprocess.run(
             ["ansible-inventory", "--graph"],
@@ -162,7 +170,7 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         announced = project.play("stage1", "--check", "--diff")
         assert changed(announced)["localhost"] >= 10
         assert "test-web-1" in announced
-        assert cloud.client("ec2").describe_instances()["Reservations"] == []
+        assert project.instances() == []
 
     output = project.play("stage1")
     with subtests.test("the output names the site, what it is made of and what it costs"):
@@ -188,9 +196,7 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         graph = project.graph()
         for group in ("role_web", "stage_1", "zone_us_east_1a"):
             assert f"|--@{group}:\n  |  |--mustache-test-web-1\n" in graph
-    (instance,) = cloud.client("ec2").describe_instances(
-        Filters=[{"Name": "instance-state-name", "Values": ["running"]}]
-    )["Reservations"][0]["Instances"]
+    (instance,) = project.instances("running")
     address, key = instance["PublicIpAddress"], f"{cloud.state}/ansible/id_ed25519"
 
     def on_host(command):
@@ -298,12 +304,7 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         # AWS names an instance for an hour after its end.
         left = [arn for arn in arns if not arn.endswith(instance["InstanceId"])]
         assert [arn.split("-backups-")[0] for arn in left] == ["arn:aws:s3:::mustache-test"]
-        reservations = cloud.client("ec2").describe_instances()["Reservations"]
-        assert [
-            each["State"]["Name"]
-            for reservation in reservations
-            for each in reservation["Instances"]
-        ] == ["terminated"]
+        assert [each["State"]["Name"] for each in project.instances()] == ["terminated"]
         assert closed(address, 80)
         dumps = cloud.client("s3").list_objects_v2(Bucket=left[0].rpartition(":")[2])
         assert dumps["KeyCount"] >= 2

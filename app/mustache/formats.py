@@ -20,6 +20,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from mustache.bare import bare
 from mustache.errors import (
     NotAPicture,
     PictureError,
@@ -133,7 +134,7 @@ class Source:
 
     def is_clean(self) -> bool:
         """The file holds nothing but the picture: it may be given back as it is."""
-        return self.kind.name == self.image.format and clean(self.image, self.data)
+        return bare(self.data, self.image.format) == self.data
 
 
 def heic_is_installed() -> bool:
@@ -176,32 +177,6 @@ def unidentified(data: bytes) -> PictureError:
         if data[at : at + len(magic)] == magic:
             return UnsupportedKind(name)
     return NotAPicture()
-
-
-# What Pillow reports of a file that says something about the pixels only.
-HARMLESS = {
-    *("icc_profile", "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "adobe"),
-    *("adobe_transform", "progressive", "progression", "transparency", "background", "loop"),
-    *("duration", "timestamp", "version", "extension", "gamma", "srgb", "chromaticity"),
-    *("aspect", "interlace", "default_image", "blend", "disposal", "bbox"),
-}
-ENDS = {
-    "JPEG": b"\xff\xd9",
-    "PNG": b"IEND\xaeB`\x82",
-    "GIF": b";",
-}
-JPEG_SEGMENTS = {"APP0", "APP2", "APP14"}
-
-
-def clean(image: Image.Image, data: bytes) -> bool:
-    """No metadata, and nothing behind the end of the picture; when in doubt, no."""
-    if set(image.info) - HARMLESS or len(image.getexif()):
-        return False
-    if image.format == "JPEG" and {name for name, _ in image.applist} - JPEG_SEGMENTS:
-        return False
-    if image.format == "WEBP":
-        return len(data) == int.from_bytes(data[4:8], "little") + 8
-    return image.format in ENDS and data.endswith(ENDS[image.format])
 
 
 def check_size(image: Image.Image, kind: Kind, limits: Limits) -> None:

@@ -55,7 +55,7 @@ def _work_out(data: bytes, style: str) -> Work:
     work = Work(
         Original(
             sha256=digest,
-            file=f"{digest}/original.{kind}",
+            file=f"{digest}/original-{sha256(original).hexdigest()[:16]}.{kind}",
             content_type=originals.CONTENT_TYPES[kind],
             size=len(original),
         ),

@@ -3,6 +3,7 @@
 import io
 import json
 from hashlib import sha256
+from zlib import crc32
 
 import pytest
 from django.core.management import call_command
@@ -138,6 +139,31 @@ def test_originals_lose_their_metadata_and_nothing_else(astronaut, name):
             assert not ImageChops.difference(before.convert("RGB"), after.convert("RGB")).getbbox()
         else:
             assert after.size == before.size[::-1]  # upright now
+
+
+def late_text(image: Image.Image) -> bytes:
+    png = encoded(image, "PNG")
+    text = b"tEXtXMP\0secret place"
+    chunk = (len(text) - 4).to_bytes(4) + text + crc32(text).to_bytes(4)
+    return png[:-12] + chunk + png[-12:]
+
+
+HIDDEN = {
+    "text behind a PNG's pixels": late_text,
+    "GIF comment": lambda image: encoded(image, "GIF", comment=b"secret place"),
+    "behind a JPEG": lambda image: encoded(image, "JPEG") + b"secret place\xff\xd9",
+    "JPEG without an end": lambda image: encoded(image, "JPEG")[:-2] + b"secret place",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_originals_hide_nothing(astronaut, name):
+    data = HIDDEN[name](astronaut)
+    assert b"secret place" in data
+    kept, _ = originals.published(data)
+    assert b"secret place" not in kept
+    with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(kept)) as after:
+        assert after.size == before.size
 
 
 def test_a_clean_original_stays_as_it_is(face):

@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.from_environment()
         if options.needs_root:
             machine.become_root(arguments, settings)
+            os.umask(0o022)  # hosts see files that are made here
         if options.alone:
             with registry.alone(settings.id):
                 return options.run(settings, options) or 0
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def up(settings: Settings, options) -> int:
     if _answer(settings):
+        machine.prepare_state(settings)
         print(f"The local cloud is up: {settings.endpoint}")
         return 0
     if _process(settings):
@@ -87,12 +89,12 @@ def up(settings: Settings, options) -> int:
         )
     machine.check_programs()
     machine.check_ports(settings)
-    settings.state.mkdir(parents=True, exist_ok=True)
+    machine.prepare_state(settings)
     image.base(settings.cache)
     with settings.log.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "localcloud", "serve"],
-            cwd=Path(__file__).resolve().parent.parent,
+            cwd=machine.CHECKOUT,
             env={**os.environ, **settings.environment()},
             stdin=subprocess.DEVNULL,
             stdout=log,

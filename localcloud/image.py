@@ -72,9 +72,10 @@ def recipe() -> str:
 def base(cache: Path, say: Callable[[str], None] = print) -> Path:
     """Return the directory of the base image, built now if the cache lacks it."""
     directory = cache / "images" / recipe()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.parent.chmod(0o700)  # the images have setuid programs, which nobody updates
     if directory.exists():
         return directory
-    directory.parent.mkdir(parents=True, exist_ok=True)
     with (directory.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two clouds at once build it once
         if not directory.exists():

@@ -20,6 +20,7 @@ PROGRAMS = {
     "nsenter": "util-linux",
     "ssh": "openssh-client",
 }
+CHECKOUT = Path(__file__).resolve().parent.parent
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -36,11 +37,34 @@ def become_root(arguments: list[str], settings: Settings) -> None:
             "The local cloud makes network namespaces and mounts, so it needs root.\n"
             "Install sudo, or run this command as root."
         )
-    variables = [f"{key}={value}" for key, value in settings.environment().items()]
+    # sudo drops the variables, the caller may be in any directory, and wants to delete it later
+    variables = {
+        **settings.environment(),
+        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    if share := os.environ.get("LOCALCLOUD_VCPU"):
+        variables["LOCALCLOUD_VCPU"] = share
+    assignments = [f"{key}={value}" for key, value in variables.items()]
     os.execvp(  # noqa: S606
         "sudo",
-        ["sudo", "env", *variables, sys.executable, "-m", "localcloud", *arguments],
+        ["sudo", "env", *assignments, sys.executable, "-m", "localcloud", *arguments],
     )
+
+
+def prepare_state(settings: Settings, environ=os.environ) -> None:
+    """Make the directories that belong to the user who called sudo, and to nobody else.
+
+    The state holds secrets, and files that a host's root may have made setuid. The caller's
+    playbooks keep their own files in `ansible/` and read `authority/ca.pem`.
+    """
+    ansible = settings.state / "ansible"
+    for directory in (settings.state, ansible, settings.run):
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o700)
+    user, group = (int(environ.get(name) or -1) for name in ("SUDO_UID", "SUDO_GID"))
+    for path in (settings.state, ansible, *ansible.rglob("*")):
+        os.chown(path, user, group, follow_symlinks=False)
 
 
 def check_programs() -> None:

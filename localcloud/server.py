@@ -18,6 +18,11 @@ from localcloud.shell import CommandError
 
 log = logging.getLogger("localcloud")
 
+# What AWS clients here call us. A web page that had its own name lead here (DNS rebinding) has
+# another one.
+OWN_NAMES = re.compile(
+    r"(?:127\.0\.0\.1|169\.254\.169\.253|(?:.+\.)?(?:localhost|localcloud|amazonaws\.com))(?::\d+)?"
+)
 READ_ONLY = re.compile(rb"(?:^|&)Action=(?:Describe|Get|List|Lookup)")
 READ_ONLY_TARGET = re.compile(r"\.(?:Describe|Get|List|Lookup|BatchGet|Query|Scan)\w*$")
 
@@ -49,6 +54,10 @@ class Api:
         self.stop = stop
 
     def __call__(self, environ, start_response):
+        refusal = refuse(environ)
+        if refusal:
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [f"{refusal}\n".encode()]
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             return self._own(environ, start_response)
         if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS"):
@@ -86,6 +95,21 @@ class Api:
             return [b"{}"]
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(payload).encode()]
+
+
+def refuse(environ) -> str | None:
+    """Why a request is not answered: browsers' pages and hosts must not get at this machine."""
+    path = environ["PATH_INFO"]
+    if not OWN_NAMES.fullmatch(environ.get("HTTP_HOST", "").lower()):
+        return "This is a local cloud, and it is not called that."
+    # a person may look; "none" is what a browser says of an address that was typed in
+    if "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none":
+        return "Web pages cannot use the local cloud's API."
+    if path.startswith("/moto-api"):
+        return "moto's own API is closed: it would take the state from under real hosts."
+    if path == "/_localcloud/faults" and environ["REMOTE_ADDR"] != "127.0.0.1":
+        return "Faults are made on the machine of the local cloud only."
+    return None
 
 
 def serve(settings: Settings) -> None:

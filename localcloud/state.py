@@ -54,6 +54,7 @@ class State:
         if digest == self._written:
             return
         part = self.path.with_suffix(".part")
+        part.touch(mode=0o600)
         part.write_bytes(data)
         part.rename(self.path)
         self._written = digest

@@ -193,6 +193,31 @@ def test_names_resolve_inside_and_aws_itself_never_does(cloud, host):
     assert said.split() == [host["PrivateIpAddress"], "404", "none"]
 
 
+def test_web_pages_and_hosts_do_not_rule_the_api(cloud, host):
+    def status_of(path: str, **headers: str) -> int:
+        request = urllib.request.Request(f"{cloud.endpoint}{path}", b"{}", headers)
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request, timeout=10)
+        with error.value as answer:
+            return answer.code
+
+    assert status_of("/moto-api/reset") == 403
+    assert status_of("/", Origin="https://evil.example") == 403
+    assert status_of("/", Host="evil.example") == 403
+    said = cloud.ssh(
+        host["PublicIpAddress"],
+        "curl -s -o /dev/null -w '%{http_code}' -d '{}' "
+        "http://aws.localcloud:5000/_localcloud/faults",
+    )
+    assert said == "403"
+    assert host["InstanceId"] in cloud.status()
+
+
+def test_the_state_is_for_its_user_alone(cloud):
+    assert cloud.state.stat().st_mode & 0o777 == 0o700
+    assert (cloud.state / "ansible").is_dir()
+
+
 def test_the_site_follows_the_zones_record(cloud, launch, site, zone):
     ec2, route53 = cloud.client("ec2"), cloud.client("route53")
     url = f"http://127.0.0.1:{cloud.environment['LOCALCLOUD_HTTP_PORT']}/"

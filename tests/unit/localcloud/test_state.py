@@ -135,6 +135,7 @@ def test_what_a_load_balanced_site_consists_of_is_kept(tmp_path):
 def test_an_unchanged_state_is_not_written_again(cloud, settings):
     cloud.settle()
     path = settings.state / "api.pickle"
+    assert path.stat().st_mode & 0o777 == 0o600
     path.unlink()
     cloud.settle()
     assert not path.exists()

@@ -1,0 +1,55 @@
+"""The API answers AWS clients on this machine and on hosts, and nobody's web page."""
+
+import pytest
+
+from localcloud.server import refuse
+
+
+def request(path="/", remote="127.0.0.1", host="127.0.0.1:5000", **headers):
+    names = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    return {"PATH_INFO": path, "REMOTE_ADDR": remote, "HTTP_HOST": host, **names}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:5000",
+        "169.254.169.253:5000",
+        "localhost:5000",
+        "aws.localcloud:5000",
+        "pictures.s3.us-east-1.amazonaws.com",
+    ],
+)
+def test_clients_are_answered_by_every_name_of_the_api(host):
+    assert refuse(request(host=host)) is None
+
+
+@pytest.mark.parametrize("host", ["", "evil.example:5000", "127.0.0.1.evil.example", "10.0.0.1"])
+def test_a_name_that_was_made_to_lead_here_is_refused(host):
+    assert "not called that" in refuse(request(host=host))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+    ],
+)
+def test_a_web_page_is_refused(headers):
+    assert "Web pages" in refuse(request(**headers))
+
+
+def test_a_person_may_look():
+    assert refuse(request("/bucket/key", sec_fetch_site="none", sec_fetch_mode="navigate")) is None
+
+
+def test_the_state_cannot_be_reset():
+    assert "moto's own API" in refuse(request("/moto-api/reset"))
+
+
+def test_hosts_make_no_faults():
+    assert refuse(request("/_localcloud/faults")) is None
+    assert "Faults" in refuse(request("/_localcloud/faults", remote="10.20.1.4"))

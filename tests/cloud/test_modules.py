@@ -53,6 +53,7 @@ def play(cloud, name: str, variables: Path, *options: str) -> int:
             "AWS_SECRET_ACCESS_KEY": "test", "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LIBRARY": str(ROOT / "library"),
             "ANSIBLE_MODULE_UTILS": str(ROOT / "module_utils"),
+            "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
             "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_DEPRECATION_WARNINGS": "false",
         },
         capture_output=True, text=True, timeout=300,
@@ -97,3 +98,24 @@ def test_settings_are_changed_purged_and_removed_and_the_secret_stays(cloud, var
 
 def test_readiness_says_what_is_missing_and_changes_nothing(cloud, variables):
     assert play(cloud, "readiness", variables) == 0
+
+
+@pytest.mark.parametrize("target", ["{}", '{"dns_alias": {}, "dns_address": "192.0.2.7"}'])
+def test_the_sites_name_comes_and_goes_with_its_zone(cloud, variables, target):
+    route53 = cloud.client("route53")
+
+    def zones():
+        found = route53.list_hosted_zones_by_name(DNSName="modules.example")["HostedZones"]
+        return [each["Id"] for each in found if each["Name"] == "modules.example."]
+
+    try:
+        assert play(cloud, "names", variables, "-e", target) == 2
+        assert play(cloud, "names", variables, "-e", target) == 0
+        (zone,) = zones()
+        records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        assert "www.modules.example." in {each["Name"] for each in records}
+    finally:
+        # The name is removed whatever it stands for.
+        removed = play(cloud, "names", variables, "-e", "state=absent")
+    assert removed == 2
+    assert zones() == []

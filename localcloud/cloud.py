@@ -69,6 +69,11 @@ class Cloud:
                 self._firewall_script = script
             self.state.save()
 
+    def save(self) -> None:
+        """Put on disk at once what must be known should this process die in the next moment."""
+        with self.lock:
+            self.state.save()
+
     def reconcile(self) -> None:
         """One round; a service that fails is logged and tried again in the next."""
         for service in self.services:

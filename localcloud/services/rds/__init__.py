@@ -388,6 +388,10 @@ class Databases(Service):
             if database.status not in ("available", "stopped"):
                 # the process died while it changed this one
                 database.status = "available"
+            try:
+                self._take_over(cluster)
+            except FAILURES as error:
+                log.warning("%s: %s", database.db_instance_identifier, error)
             said.append(f"adopted database {database.db_instance_identifier}")
         for name, container in self.cloud.engine.containers().items():
             if container.labels.get("kind") == RECIPE.name and name not in known:
@@ -627,6 +631,16 @@ class Databases(Service):
         cluster.build_standby()
         cluster.attach()
 
+    def _take_over(self, cluster: Cluster) -> None:
+        """Bring hosts that ran on without this process to what is known of them."""
+        cluster.distrust()
+        if not self.appliances.running(cluster.deployment.primary):
+            return
+        cluster.finish_promotion()
+        if cluster.standby:
+            # The primary may wait for a standby that is lost; `attach` follows when it is not.
+            cluster.detach()
+
     # watching
 
     def _watch(self, database) -> None:
@@ -687,7 +701,7 @@ class Databases(Service):
         if cluster.primary.answers():
             seen["primary"] = now
             self._keep_replicators(cluster)
-            if standby and cluster.standby_streams():
+            if standby and cluster.standby_follows():
                 seen["standby"] = now
         return Observation(
             now=now,

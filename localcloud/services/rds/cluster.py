@@ -112,8 +112,7 @@ class Cluster:
         primary = self.primary
         primary.prepare()
         # alone until the standby streams again: commits must not wait for a host that boots
-        if deployment.replication is Replication.IN_SYNC:
-            deployment.replication = Replication.SYNCING
+        self.distrust()
         self._configure(primary)
         primary.start(*self._limits())
         if self.standby:
@@ -192,10 +191,16 @@ class Cluster:
         self.detach()
         return False
 
+    def distrust(self) -> None:
+        """Make the standby one that may no longer be promoted, whatever becomes of this process."""
+        if self.deployment.replication is Replication.IN_SYNC:
+            self.deployment.replication = Replication.SYNCING
+            self.database.secondary_availability_zone = None
+            self.appliances.cloud.save()
+
     def detach(self) -> None:
         """Let the primary go on without its standby, which may no longer be promoted."""
-        self.deployment.replication = Replication.SYNCING
-        self.database.secondary_availability_zone = None
+        self.distrust()
         self._configure(self.primary)
         self.primary.execute("select pg_reload_conf()")
 
@@ -221,15 +226,28 @@ class Cluster:
         if in_order:
             old.stop()
         self.appliances.kill(old.host)
-        self._configure(new)
-        new.execute("select pg_reload_conf()")
-        new.promote()
+        # On disk before the new primary takes a commit that the old one does not have.
         deployment.primary, deployment.standby = new.host, None
         deployment.replication = Replication.NONE
+        self.appliances.cloud.save()
+        try:
+            self.finish_promotion()
+        except BaseException:
+            deployment.primary, deployment.standby = old.host, new.host
+            deployment.replication = Replication.IN_SYNC
+            raise
         deployment.attempted = 0.0
         self.database.availability_zone = new.host.zone
         self.database.secondary_availability_zone = None
         self.appliances.remove(old.host)
+
+    def finish_promotion(self) -> None:
+        """Make the primary take writes, if it was a standby until now."""
+        primary = self.primary
+        if primary.value("select pg_is_in_recovery()"):
+            self._configure(primary)
+            primary.execute("select pg_reload_conf()")
+            primary.promote()
 
     def restart_primary(self) -> None:
         """Bring a primary back that died, on its own volume."""
@@ -266,7 +284,10 @@ class Cluster:
 
     # what is seen
 
-    def standby_streams(self) -> bool:
+    def standby_follows(self) -> bool:
+        """Whether the standby does what it is trusted for: has every commit, or streams."""
+        if self.deployment.replication is Replication.IN_SYNC:
+            return self._sync_state() == "sync"
         return self._streams()
 
     def _streams(self) -> bool:

@@ -4,7 +4,9 @@ One process decides for both hosts, and it stops a primary before it promotes a 
 are never two. What must hold for "no acknowledged commit is lost":
 
 - only a standby that is ``IN_SYNC`` is ever promoted: the primary waited for it at every commit;
-- before the primary is allowed to go on without its standby, the standby stops being promotable.
+- before the primary is allowed to go on without its standby, the standby stops being promotable,
+  on disk too;
+- a process that takes over trusts no standby: the primary may have gone on without it meanwhile.
 """
 
 from dataclasses import dataclass

@@ -17,6 +17,17 @@ CERTIFICATES = "/etc/postgresql/tls"
 OWNER = "rdsadmin"
 REPLICATION_USER = "rdsrepladmin"
 
+# What the platform sets where the parameter group does not.
+_PLATFORM = {
+    "log_line_prefix": "%t:%r:%u@%d:[%p]:",
+    # a standby that was away longer than this is made anew
+    "max_slot_wal_keep_size": "1GB",
+    "wal_sender_timeout": "10s",
+    "wal_receiver_timeout": "10s",
+    "wal_receiver_status_interval": "1s",
+    "wal_retrieve_retry_interval": "500ms",
+    "synchronous_commit": "on",
+}
 # What belongs to the platform: users cannot set these through a parameter group.
 _FIXED = {
     "listen_addresses": "*",
@@ -28,24 +39,14 @@ _FIXED = {
     "ssl_key_file": f"{CERTIFICATES}/server.key",
     "logging_collector": "off",
     "log_destination": "stderr",
-    "log_line_prefix": "%t:%r:%u@%d:[%p]:",
     "hot_standby": "on",
     "wal_log_hints": "on",
-    # a standby that was away longer than this is made anew
-    "max_slot_wal_keep_size": "1GB",
-    "wal_sender_timeout": "10s",
-    "wal_receiver_timeout": "10s",
-    "wal_receiver_status_interval": "1s",
-    "wal_retrieve_retry_interval": "500ms",
-    "synchronous_commit": "on",
 }
 
 
 def conf(settings: dict[str, str], port: int, standby: str | None) -> str:
     """postgresql.conf; with ``standby`` a commit waits until that standby has written it."""
-    merged = {**settings, **_FIXED, "port": str(port)}
-    if "synchronous_commit" in settings:
-        merged["synchronous_commit"] = settings["synchronous_commit"]
+    merged = {**_PLATFORM, **settings, **_FIXED, "port": str(port)}
     merged["synchronous_standby_names"] = f'FIRST 1 ("{standby}")' if standby else ""
     lines = (f"{name} = {_value(value)}" for name, value in sorted(merged.items()))
     return "# written by the local cloud from the DB parameter group\n" + "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-from localcloud.services.rds import postgres
+from localcloud.services.rds import parameters, postgres
 
 
 def test_users_cannot_reach_what_belongs_to_the_platform():
@@ -6,6 +6,11 @@ def test_users_cannot_reach_what_belongs_to_the_platform():
     assert "listen_addresses = '*'" in text
     assert "work_mem = '8192'" in text
     assert "port = '5433'" in text
+
+
+def test_what_a_parameter_group_may_set_is_set():
+    text = postgres.conf(dict.fromkeys(parameters.table(), "theirs"), 5432, None)
+    assert [name for name in parameters.table() if f"\n{name} = 'theirs'\n" not in text] == []
 
 
 def test_values_are_quoted():

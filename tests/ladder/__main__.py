@@ -69,6 +69,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     during.add_argument(
         "--max-error-seconds", type=float, default=0.0, metavar="S", help="of reads, of writes (0)"
     )
+    during.add_argument("--name", help="of what goes on, for the report (the command)")
     during.add_argument("program", nargs="+", metavar="COMMAND")
     during.set_defaults(pictures=5)
     return parser.parse_args(argv)
@@ -116,7 +117,7 @@ def during(options: argparse.Namespace) -> Report:
     finally:
         traffic.stop()
         report = Report(uploads=len(client.uploads), sessions=len(client.owners))
-    span = Span.of(" ".join(options.program), start, time.time(), code, client.log)
+    span = Span.of(options.name or " ".join(options.program), start, time.time(), code, client.log)
     report.spans.append(span)
     allowed = options.max_error_seconds
     report.problems = span.problems(allowed, allowed, writes_may_fail=True)

@@ -402,20 +402,29 @@ def test_access_logs_are_in_the_bucket(cloud, elb, balancer, addresses):
             ],
         )
 
+    def logged() -> list[str]:
+        """Lines in the bucket; switching the logs off writes what has come until now."""
+        switch("false")
+        keys = [
+            each["Key"] for each in s3.list_objects_v2(Bucket="balancer-logs").get("Contents", [])
+        ]
+        assert all(key.startswith("web/AWSLogs/") for key in keys)
+        switch("true")
+        return [
+            line
+            for key in keys
+            for line in gzip.decompress(
+                s3.get_object(Bucket="balancer-logs", Key=key)["Body"].read()
+            ).decode().splitlines()
+            if "/logged" in line
+        ]  # fmt: skip
+
     switch("true")
     assert get(addresses[0], "/logged?a=1", **{"User-Agent": 'te"st'})[0] == 200
-    time.sleep(0.2)
+    # HAProxy logs a request once it has answered it.
+    lines = wait_until(logged)
     switch("false")
-    keys = [each["Key"] for each in s3.list_objects_v2(Bucket="balancer-logs")["Contents"]]
-    assert all(key.startswith("web/AWSLogs/") for key in keys)
-    lines = [
-        line
-        for key in keys
-        for line in gzip.decompress(
-            s3.get_object(Bucket="balancer-logs", Key=key)["Body"].read()
-        ).decode().splitlines()
-    ]  # fmt: skip
-    [line] = [each for each in lines if "/logged" in each]
+    [line] = lines
     fields = line.split(" ")
     assert fields[0] == "http"
     assert fields[2].startswith("app/tests/")

@@ -22,6 +22,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+STRIP = 64  # rows
 DRAWN = ("L", "RGB", "RGBA", "RGBX", "CMYK", "I;16")
 
 
@@ -34,7 +35,16 @@ def still(source: Source) -> Canvas:
             if canvas is not None:
                 return canvas
         image.load()
-        return Canvas(upright(drawable(image), orientation(image)))
+        turn = orientation(image)
+        image = instead(image, drawable(image))
+        return Canvas(instead(image, upright(image, turn)))
+
+
+def instead(old: Image.Image, new: Image.Image) -> Image.Image:
+    """`new`, when the pixels of `old` are not needed any more; a large picture's are much."""
+    if new is not old:
+        old.close()
+    return new
 
 
 def jpeg(source: Source) -> Canvas | None:
@@ -84,8 +94,25 @@ def drawable(image: Image.Image) -> Image.Image:
     if mode.startswith("I;16"):
         return image.convert("I").convert("I;16")
     if mode in ("I", "F"):
-        # Some of these hold 0 to 65535, some 0 to 1: stretched like a viewer does.
-        values = np.nan_to_num(np.asarray(image, np.float32))
-        low, high = float(values.min()), float(values.max())
-        return Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
+        return stretched(image)
     return image.convert("L" if mode == "1" else "RGB")
+
+
+def stretched(image: Image.Image) -> Image.Image:
+    """Numbers in 8 bits, as a viewer shows them: some hold 0 to 65535, some 0 to 1.
+
+    Strip by strip: numpy's copies of all of it would take several times the picture's memory.
+    """
+    width, height = image.size
+    strips = [(0, top, width, min(top + STRIP, height)) for top in range(0, height, STRIP)]
+
+    def values(strip: tuple[int, int, int, int]) -> np.ndarray:
+        return np.nan_to_num(np.asarray(image.crop(strip), np.float32))
+
+    low = min(float(values(strip).min()) for strip in strips)
+    high = max(float(values(strip).max()) for strip in strips)
+    grey = Image.new("L", image.size)
+    for strip in strips:
+        scaled = (values(strip) - low) * (255 / max(high - low, 1e-9))
+        grey.paste(Image.fromarray(scaled.astype(np.uint8)), strip)
+    return grey

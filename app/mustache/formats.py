@@ -56,12 +56,16 @@ KINDS = {
     "PNG": Kind("PNG", "image/png", "png", 8, {"compress_level": 4}),
     "WEBP": Kind("WEBP", "image/webp", "webp", 17, {"quality": 90, "method": 2}),
     "AVIF": Kind("AVIF", "image/avif", "avif", 29, {"quality": 80, "speed": 8}),
-    "GIF": Kind("GIF", "image/gif", "gif", 13),
-    "BMP": Kind("BMP", "image/bmp", "bmp", 10),
+    "GIF": Kind("GIF", "image/gif", "gif", 14),
+    "BMP": Kind("BMP", "image/bmp", "bmp", 12),
     "TIFF": Kind("TIFF", "image/tiff", "tif", 12, {"compression": "tiff_adobe_deflate"}),
     "HEIF": replace(JPEG, memory=12),
 }
-FRAME_MEMORY = 10  # bytes per pixel that each frame of an animation is held in
+# Modes that take more than their kind does: the encoder works hard on what is transparent, a
+# progressive JPEG is held as coefficients of all its four inks.
+MODE_MEMORY = {("WEBP", "RGBA"): 33, ("AVIF", "RGBA"): 35, ("JPEG", "CMYK"): 11}
+# Of an animation, besides: what its encoder compares, and what each frame is held in.
+ANIMATION_MEMORY, FRAME_MEMORY = 20, 10
 MOST_SCANS = 60
 TILE_SIDES = (322, 323)  # TIFF tags
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -179,9 +183,14 @@ def unidentified(data: bytes) -> PictureError:
     return NotAPicture()
 
 
+def bytes_per_pixel(image: Image.Image, kind: Kind, frames: int = 1) -> float:
+    still = MODE_MEMORY.get((kind.name, image.mode), kind.memory)
+    return still if frames == 1 else still + ANIMATION_MEMORY + frames * FRAME_MEMORY
+
+
 def check_size(image: Image.Image, kind: Kind, limits: Limits) -> None:
     width, height = image.size
-    allowed = min(limits.pixels, int(limits.memory / kind.memory))
+    allowed = min(limits.pixels, int(limits.memory / bytes_per_pixel(image, kind)))
     if width * height > allowed:
         raise TooManyPixels(
             f"The picture has {width} x {height} pixels, more than the "
@@ -205,8 +214,8 @@ def check_frames(image: Image.Image, kind: Kind, frames: int, limits: Limits) ->
     if frames == 1:
         return
     width, height = image.size
-    each, together = width * height, width * height * frames
-    memory = each * kind.memory + together * FRAME_MEMORY
+    memory = width * height * bytes_per_pixel(image, kind, frames)
+    together = width * height * frames
     if frames > limits.frames or together > limits.frame_pixels or memory > limits.memory:
         raise TooManyPixels(
             f"The animation has {frames} frames of {width} x {height} pixels, more than allowed."

@@ -18,8 +18,8 @@ def rgb(image: Image.Image) -> Image.Image:
     """`image` in 8-bit RGB, transparent parts shown on grey."""
     if image.mode == "RGB":
         return image
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "I;16":
+        image = eight_bits(image)
     if image.mode in ("LA", "PA", "La"):
         image = image.convert("RGBA")
     if image.mode in ("RGBA", "RGBa"):
@@ -28,12 +28,16 @@ def rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey, which Pillow cannot resample, in 8."""
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
 class Views:
     """A picture (any mode) and reduced RGB copies of it, made when asked for."""
 
     def __init__(self, canvas: Canvas) -> None:
-        # Pillow cannot resample 16-bit grey.
-        self.canvas = Canvas(rgb(canvas.image)) if canvas.image.mode == "I;16" else canvas
+        self.canvas = Canvas(eight_bits(canvas.image)) if canvas.image.mode == "I;16" else canvas
         self.full = self.canvas.image
         self._reduced: dict[int, Image.Image] = {}
 

@@ -8,7 +8,7 @@ from mustache import decode, encode
 from mustache.canvas import Canvas
 from mustache.draw import draw, outline
 from mustache.faces import Face
-from mustache.find import find
+from mustache.find import Budget, find
 from mustache.formats import Source, opened
 from mustache.limits import Limits
 from mustache.styles import STYLES, Style
@@ -55,9 +55,10 @@ def mustachify(
 def animated(source: Source, style: Style, debug: bool) -> Result:
     most: tuple[Face, ...] = ()
     frames = []
+    budget = Budget.of_animation(source.frames)
     for canvas, timing in decode.animation(source):
         # What the first frame shows decides what is worth looking for in hundreds.
-        faces = find(canvas, thorough=not frames)
+        faces = find(canvas, thorough=not frames, budget=budget)
         for face in faces:
             decorate(canvas, face, style, debug)
         most = max(most, faces, key=len)

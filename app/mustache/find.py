@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
@@ -17,9 +19,8 @@ TURNED = 640
 DETAILED = 1280
 ENLARGED = 4.0  # thumbnails are looked at in at most this many times their size
 MAYBE = 0.3  # detector scores that are worth a closer look; it says 0.6 is a face
-SMALL = 28.0  # sides of boxes in the first view: a group, whose other faces may be smaller
-MOST_DOUBTS = 24  # closer looks at doubtful candidates in one picture
-MOST_LOOKS = 250  # and at candidates of any kind
+HINT = 0.06  # of something tiny: faces that are too small for the first view score so little there
+SMALL = 28.0  # sides of boxes in the first view: tiny, and others may be smaller still
 
 QUARTERS = {
     90: Image.Transpose.ROTATE_90,
@@ -43,37 +44,58 @@ def turned_back(size: tuple[int, int], roll: int) -> Move:
     return move
 
 
+@dataclass(slots=True)
+class Budget:
+    """Closer looks that are left, in a picture or a whole animation: each takes milliseconds.
+
+    doubts: how many of them may turn out to be no face, which is said last and takes longest.
+    """
+
+    looks: int = 250
+    doubts: int = 24
+
+    @classmethod
+    def of_animation(cls, frames: int) -> Budget:
+        return cls(cls().looks + 2 * frames, cls().doubts + frames // 4)
+
+
 class Search:
     """The faces of one picture, as they are found."""
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, views: Views, budget: Budget) -> None:
         self.views = views
+        self.budget = budget
         self.found: list[tuple[Candidate, Mesh | None]] = []
-        self.doubtful = 0  # candidates that were no face when looked at closely
-        self.looks = 0
+        self.hints: list[Candidate] = []  # too vague for a closer look
+        self.doubtful = False  # a candidate was no face when looked at closely
 
     def look(self, longest: int, enlarge: float = 1.0, roll: int = 0) -> None:
         """Look at the picture with a long side of `longest`, heads turned by `roll` upright."""
         image, scale = self.views.fitted(longest, enlarge)
         if roll:
-            candidates = detect(image.transpose(QUARTERS[roll]), MAYBE)
+            candidates = detect(image.transpose(QUARTERS[roll]), HINT)
             back = turned_back(image.size, roll)
             candidates = [each.moved(back, 1, roll) for each in candidates]
         else:
-            candidates = detect(image, MAYBE)
+            candidates = detect(image, HINT)
         for candidate in candidates:
-            self.consider(candidate.moved(lambda p: p / scale, 1 / scale, roll))
+            candidate = candidate.moved(lambda p: p / scale, 1 / scale, roll)
+            if candidate.score >= MAYBE:
+                self.consider(candidate)
+            elif longest == FIRST:
+                self.hints.append(candidate)
 
     def consider(self, candidate: Candidate) -> None:
-        if not self.inside(candidate) or any(self.same(candidate, face) for face, _ in self.found):
+        if not self.inside(candidate) or self.known(candidate) or not self.budget.looks:
             return
-        self.looks += 1
-        if self.looks > (MOST_LOOKS if candidate.score >= SURE_SCORE else MOST_DOUBTS):
+        if candidate.score < SURE_SCORE and not self.budget.doubts:
             return
+        self.budget.looks -= 1
         answer = refined(self.views, candidate)
         if answer is None:
-            self.doubtful += 1
-        elif not any(self.same(answer[0], face) for face, _ in self.found):
+            self.doubtful = True
+            self.budget.doubts = max(0, self.budget.doubts - 1)
+        elif not self.known(answer[0]):
             self.found.append(answer)
 
     def inside(self, candidate: Candidate) -> bool:
@@ -82,19 +104,23 @@ class Search:
         middle = (candidate.centre >= 0).all() and (candidate.centre <= size).all()
         return bool(middle) and 0 < candidate.side <= 1.5 * size.max()
 
+    def known(self, candidate: Candidate) -> bool:
+        return any(self.same(candidate, face) for face, _ in self.found)
+
     @staticmethod
     def same(one: Candidate, other: Candidate) -> bool:
         near = np.abs(one.centre - other.centre).max() < 0.4 * max(one.side, other.side)
         return bool(near) or len(distinct([one, other])) == 1
 
-    def group(self) -> bool:
-        """Some face is so small that others may have been too small to be found."""
-        scale = min(1.0, FIRST / max(self.views.full.size))
-        return any(face.side * scale < SMALL for face, _ in self.found)
+    def small(self) -> bool:
+        """A face is tiny in the first view, or something tiny beside the faces hints at one."""
+        tiny = SMALL * max(1.0, max(self.views.full.size) / FIRST)
+        hints = [hint for hint in self.hints if not self.known(hint)]
+        return any(each.side < tiny for each in [*hints, *(face for face, _ in self.found)])
 
     def mixed(self) -> bool:
         """Some head is far from upright, or something looked like a face and was not."""
-        return bool(self.doubtful) or any(off(face.roll) > 45 for face, _ in self.found)
+        return self.doubtful or any(off(face.roll) > 45 for face, _ in self.found)
 
     def faces(self) -> tuple[Face, ...]:
         """Largest first."""
@@ -113,15 +139,17 @@ def box(candidate: Candidate, seen: Mesh | None) -> np.ndarray:
     return np.concatenate([seen.outline.min(axis=0), seen.outline.max(axis=0)])
 
 
-def find(canvas: Canvas, thorough: bool = True) -> tuple[Face, ...]:
+def find(canvas: Canvas, thorough: bool = True, budget: Budget | None = None) -> tuple[Face, ...]:
     """Every face of a picture, largest first; only the easy ones unless `thorough`."""
-    search = Search(Views(canvas))
+    search = Search(Views(canvas), budget or Budget())
     search.look(FIRST)
     if not thorough:
         return search.faces()
     if not search.found or search.mixed():
         for roll in QUARTERS:
             search.look(TURNED, roll=roll)
-    if not search.found or search.group():
+    if not search.found or search.small():
         search.look(DETAILED, enlarge=ENLARGED)
+    elif FIRST * 1.25 < max(canvas.image.size) <= DETAILED:
+        search.look(DETAILED)  # not large: what the first view is too coarse for is cheap to see
     return search.faces()

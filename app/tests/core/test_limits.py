@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from mustache import (
     UnsupportedKind,
     mustachify,
 )
+from mustache.detect import Candidate
+from mustache.find import Budget
 from PIL import Image
 
 APP = Path(__file__).parents[2]
@@ -102,6 +105,21 @@ def test_animation_of_too_many_frames(small_face, encoded):
     for limits in (Limits(frames=5), Limits(frame_pixels=100_000)):
         with pytest.raises(TooManyPixels, match="frames"):
             mustachify(data, limits=limits)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_animation_gets_so_many_looks(small_face, encoded, monkeypatch, count):
+    """However many things in however many frames look like faces."""
+    box = Candidate(np.array([50.0, 50]), 30, np.zeros((5, 2)), score=0.5)
+    seen = [replace(box, centre=np.array([5.0 * number, 50])) for number in range(count)]
+    looks = []
+    monkeypatch.setattr("mustache.find.detect", lambda image, threshold: seen)
+    monkeypatch.setattr("mustache.find.refined", lambda views, candidate: looks.append(candidate))
+    frames = [small_face.rotate(turn) for turn in range(1, 40)]
+    mustachify(encoded(small_face, "GIF", save_all=True, append_images=frames))
+    budget = Budget.of_animation(40)
+    assert 24 <= len(looks) <= budget.doubts
+    assert Budget.of_animation(300).looks < 1000
 
 
 def test_jpeg_of_endless_scans(small_face, encoded):

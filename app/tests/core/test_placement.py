@@ -105,6 +105,39 @@ def test_several_faces_each_its_own_way(portraits, encoded):
         assert sum(moved.fits(face) for face in faces) == 1
 
 
+def head(portrait) -> Image.Image:
+    """The middle of the portrait, four distances of the eyes a side."""
+    (x, y), reach = portrait.philtrum, 2 * portrait.eyes
+    return portrait.image.crop(
+        tuple(round(v) for v in (x - reach, y - reach, x + reach, y + reach))
+    )
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("eyes", [8, 10])
+def test_tiny_faces_beside_a_large_one(portraits, encoded, eyes, scale):
+    ground = Image.new("RGB", (1280, 960), (90, 100, 110))
+    ground.paste(portraits["hopper"].scaled(100).image, (20, 150))
+    for number in range(6):
+        small = head(portraits[FRONTAL[number % 2]].scaled(eyes))
+        ground.paste(small, (800 + 150 * (number % 3), 100 + 300 * (number // 3)))
+    ground = ground.resize((1280 * scale, 960 * scale), Image.Resampling.LANCZOS)
+    faces = find_faces(encoded(ground))
+    assert len(faces) == 7
+    assert sum(face.mustache.width > 100 * scale for face in faces) == 1
+
+
+def test_many_upright_heads_and_some_turned(portraits, encoded):
+    ground = Image.new("RGB", (2000, 1400), (90, 100, 110))
+    for number in range(38):
+        turn = 0 if number < 30 else (90, 135, 180, 270)[number % 4]
+        one = head(portraits["astronaut"].scaled(24).rolled(turn))
+        ground.paste(one, (40 + number % 8 * 240, 40 + number // 8 * 270))
+    faces = find_faces(encoded(ground))
+    assert len(faces) == 38
+    assert sum(abs(face.roll_degrees) > 60 for face in faces) == 8
+
+
 @pytest.mark.parametrize("name", ["china", "flower"])
 def test_no_mustache_where_no_face_is(picture_path, name):
     assert find_faces(picture_path(name).read_bytes()) == ()

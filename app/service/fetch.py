@@ -11,9 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Iterator, Set
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit
@@ -21,6 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import mustache
 from django.conf import settings
 
+from service import names
 from service.errors import Problem
 
 MAX_URL = 2000
@@ -30,8 +29,6 @@ CONNECT_SECONDS = 3
 PORTS = {"http": 80, "https": 443}
 REDIRECTS = {301, 302, 303, 307, 308}
 
-# Names are looked up here, because getaddrinfo has no timeout of its own.
-resolvers = ThreadPoolExecutor(4, thread_name_prefix="resolver")
 # So that slow sources cannot take every thread that could serve a page.
 slots = threading.BoundedSemaphore(2)
 
@@ -55,7 +52,7 @@ def fetch(url: str) -> bytes:
 def get(url: str, deadline: float) -> tuple[bytes, str | None]:
     """One request: its body, or where it redirects to."""
     scheme, host, port, target = parse(url)
-    address = resolve(host, port, deadline)
+    address = resolve(host, deadline)
     try:
         with connected(address, port, deadline) as connection:
             if scheme == "https":
@@ -166,20 +163,13 @@ def is_address(host: str) -> bool:
     return True
 
 
-def resolve(host: str, port: int, deadline: float) -> str:
+def resolve(host: str, deadline: float) -> str:
     """An address of `host` to connect to, once all of its addresses are allowed."""
-    if host.lower() in own_names():
+    if names.is_own(host):
         raise forbidden()
-    try:
-        answers = resolvers.submit(
-            socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        ).result(timeout=max(0.0, min(CONNECT_SECONDS, deadline - time.monotonic())))
-    except FutureTimeout as error:
-        raise Problem(504, "The name of the source took too long to resolve.") from error
-    except (OSError, UnicodeError) as error:
-        raise Problem(502, "The name of the source does not resolve.") from error
-    addresses = [answer[4][0] for answer in answers]
-    if not addresses or not all(is_allowed(address) for address in addresses):
+    addresses = names.lookup(host, deadline)
+    own = names.own_addresses(deadline)
+    if not addresses or not all(is_allowed(address, own) for address in addresses):
         raise forbidden()
     return addresses[0]
 
@@ -188,13 +178,13 @@ def forbidden() -> Problem:
     return Problem(403, "Pictures cannot be fetched from this source.")
 
 
-def is_allowed(address: str) -> bool:
-    """Whether a connection may go there: public unicast addresses that are not our own."""
+def is_allowed(address: str, own: Set[str] = frozenset()) -> bool:
+    """Whether a connection may go there: public unicast addresses that are not our `own`."""
     ip = ipaddress.ip_address(address)
     # ::ffff:10.0.0.1, 2002:0a00:0001:: and 64:ff9b::a00:1 all lead to 10.0.0.1.
     inner = embedded_ipv4(ip)
     if inner is not None:
-        return is_allowed(str(inner))
+        return is_allowed(str(inner), own)
     if ip.is_link_local:  # the metadata service: no setting opens it
         return False
     if any(ip in network for network in settings.FORBIDDEN_SOURCES):
@@ -204,7 +194,7 @@ def is_allowed(address: str) -> bool:
     # Python calls site-local and other retired IPv6 networks global; routers may know them still.
     if ip.version == 6 and ip not in UNICAST_6:
         return False
-    return ip.is_global and not ip.is_multicast and address not in own_addresses()
+    return ip.is_global and not ip.is_multicast and address not in own
 
 
 UNICAST_6 = ipaddress.ip_network("2000::/3")
@@ -217,23 +207,6 @@ def embedded_ipv4(ip) -> ipaddress.IPv4Address | None:
     if ip in NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip.ipv4_mapped or ip.sixtofour
-
-
-def own_names() -> set[str]:
-    names = {urlsplit(settings.SITE_URL).hostname, *settings.ALLOWED_HOSTS}
-    return {name.lower() for name in names if name != "*"}
-
-
-@lru_cache(maxsize=1)
-def own_addresses() -> frozenset[str]:
-    """The addresses of this host and of the site's names."""
-    found = set()
-    for name in (socket.gethostname(), *own_names()):
-        try:
-            found |= {answer[4][0] for answer in socket.getaddrinfo(name.lstrip("."), None)}
-        except (OSError, UnicodeError):
-            continue
-    return frozenset(found)
 
 
 @lru_cache(maxsize=1)

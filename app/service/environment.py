@@ -1,6 +1,7 @@
 """Read settings from the environment; a missing or wrong one names itself and shows an example."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from environs import Env, EnvError
 env = Env()
 
 REQUIRED = object()
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def setting(
@@ -50,6 +52,10 @@ def one_of(*names: str) -> Callable[[str], str | None]:
     return check
 
 
+def positive(value: int) -> str | None:
+    return None if value > 0 else f"is {value}, must be more than 0"
+
+
 def not_empty(value: list) -> str | None:
     return None if value else "is empty"
 
@@ -57,6 +63,29 @@ def not_empty(value: list) -> str | None:
 def known_database(value: dict) -> str | None:
     known = value["ENGINE"].rpartition(".")[2] in {"postgresql", "sqlite3"}
     return None if known else "is neither a postgres:// nor a sqlite:// address"
+
+
+# Caches of Django's, and the Python package that each needs besides.
+CACHES = {
+    "DatabaseCache": None,
+    "LocMemCache": None,
+    "RedisCache": "redis",
+    "PyMemcacheCache": "pymemcache",
+}
+
+
+def usable_cache(value: dict) -> str | None:
+    backend = value["BACKEND"].rpartition(".")[2]
+    if backend not in CACHES:
+        return "is none of db://, locmem://, redis://, rediss:// and pymemcache://"
+    package = CACHES[backend]
+    if package and find_spec(package) is None:
+        return f"needs the Python package {package}, which is not installed"
+    return None
+
+
+def log_level() -> str:
+    return setting("LOG_LEVEL", default="INFO", check=one_of(*LOG_LEVELS), example="INFO")
 
 
 def web_address(value: str) -> str | None:

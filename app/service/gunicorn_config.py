@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 
+from service.environment import env, log_level, positive, setting
 from service.logs import dictionary
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
@@ -21,7 +22,9 @@ wsgi_app = "service.wsgi:application"
 bind = os.environ.get("GUNICORN_BIND", "127.0.0.1:8000")
 # Threads wait for the database and for sources; the picture core lets go of the GIL as it works.
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+workers = setting(
+    "WEB_CONCURRENCY", read=env.int, default=os.cpu_count() or 1, check=positive, example="2"
+)
 threads = 4
 # Model and code are loaded once and shared; the core opens its model sessions after the fork.
 reload = bool(os.environ.get("GUNICORN_RELOAD"))
@@ -38,7 +41,7 @@ forwarded_allow_ips = ""
 secure_scheme_headers = {}
 forwarder_headers = ""
 control_socket_disable = True
-logconfig_dict = dictionary(os.environ.get("LOG_LEVEL", "INFO"))
+logconfig_dict = dictionary(log_level())
 
 
 def child_exit(server, worker) -> None:

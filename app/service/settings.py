@@ -10,11 +10,14 @@ from service.environment import (
     at_least,
     env,
     known_database,
+    log_level,
     networks,
     not_empty,
     one_of,
+    positive,
     rate,
     setting,
+    usable_cache,
     web_address,
 )
 
@@ -84,12 +87,15 @@ CACHES = {
         "CACHE_URL",
         read=env.dj_cache_url,
         default="db://cache",
-        example="redis://host:6379/0",
+        check=usable_cache,
+        example="db://cache",
     )
 }
 
 # --- Limits -----------------------------------------------------------------------------------
-MAX_UPLOAD_BYTES = setting("MAX_UPLOAD_BYTES", read=env.int, default=20_000_000, example="20000000")
+MAX_UPLOAD_BYTES = setting(
+    "MAX_UPLOAD_BYTES", read=env.int, default=20_000_000, check=positive, example="20000000"
+)
 UPLOAD_RATE = setting("UPLOAD_RATE", read=rate, default="60/60", example="60/60")
 FETCH_RATE = setting("FETCH_RATE", read=rate, default="30/60", example="30/60")
 FORBIDDEN_SOURCES = setting(
@@ -217,4 +223,4 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LOGGING_CONFIG = "service.logs.configure"
-LOGGING = {"level": setting("LOG_LEVEL", default="INFO", example="INFO")}
+LOGGING = {"level": log_level()}

@@ -159,6 +159,8 @@ def delete(picture: Picture) -> None:
     """Delete the picture, and all bytes behind it when no other picture shows them."""
     with transaction.atomic():
         original = lock(picture.result.original_id)
+        if original is None:  # deleted by someone else, with the last of its pictures
+            raise Problem(404)
         picture.delete()
         if Picture.objects.filter(result__original=original).exists():
             return

@@ -56,6 +56,35 @@ def test_gunicorn_refuses_to_start_without_static_files(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOG_LEVEL", "loud"),
+        ("WEB_CONCURRENCY", "two"),
+        ("WEB_CONCURRENCY", "0"),
+        ("MAX_UPLOAD_BYTES", "-5"),
+        ("CACHE_URL", "nonsense"),
+        ("CACHE_URL", "uwsgicache://x"),
+        ("CACHE_URL", "redis://127.0.0.1:6379/0"),
+    ],
+)
+def test_wrong_setting_names_itself(name, value, tmp_path):
+    """Whatever reads it: gunicorn's settings or Django's."""
+    script = (
+        "import sys; sys.modules['redis'] = None\n"  # not there, even where it is installed
+        "import service.gunicorn_config, service.settings"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=GOOD | {name: value, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    last = done.stderr.strip().splitlines()[-1]
+    assert "ImproperlyConfigured" in last
+    assert f"{name}: " in last
+    assert f"Example: {name}=" in last
+
+
+@pytest.mark.parametrize(
     ("name", "value", "arguments"),
     [
         ("A", None, {}),

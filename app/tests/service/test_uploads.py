@@ -90,6 +90,15 @@ def test_restyling_a_picture_that_was_just_deleted(face):
     assert not StoredFile.objects.exists()
 
 
+def test_deleting_a_picture_that_was_just_deleted(face):
+    picture, _ = uploads.create(face, "walrus")
+    stale = Picture.objects.select_related("result__original").get()
+    uploads.delete(picture)
+    with pytest.raises(uploads.Problem) as problem:
+        uploads.delete(stale)
+    assert problem.value.status == 404
+
+
 def test_secrets_are_kept_as_hashes(face):
     picture, token = uploads.create(face, "walrus", owner="my secret")
     row = str(Picture.objects.values().get())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mustache
-from mustache.errors import PictureError, UnknownStyle
+from mustache.errors import PictureError, TooManyBytes, UnknownStyle
 
 FAILED = 1
 USAGE = 2
@@ -73,6 +73,9 @@ def targets(arguments: argparse.Namespace) -> list[tuple[Path, Path, bool]]:
 
 def convert(source: Path, target: Path, follow: bool, arguments: argparse.Namespace) -> dict:
     """Write one picture; what was found, for people and for `--json`."""
+    size, most = source.stat().st_size, mustache.Limits().bytes
+    if size > most:  # before it is read: it may be larger than this machine's memory
+        raise TooManyBytes(size, most)
     result = mustache.mustachify(source.read_bytes(), arguments.style, debug=arguments.debug)
     if follow and not same_kind(target, result.extension):
         target = target.with_name(f"{target.name}.{result.extension}")

@@ -69,7 +69,8 @@ def animation(source: Source) -> Iterator[tuple[Canvas, dict]]:
             image.load()
             if image.size != size:
                 raise Truncated  # a frame larger than the animation
-            yield Canvas(image.convert("RGBA")), {"duration": image.info.get("duration", 100)}
+            frame = upright(image.convert("RGBA"), orientation(image))
+            yield Canvas(frame), {"duration": image.info.get("duration", 100)}
 
 
 def orientation(image: Image.Image) -> int:

@@ -57,8 +57,9 @@ def animation(frames: Iterable[tuple[Image.Image, dict]], source: Source) -> byt
         "save_all": True,
         "append_images": images[1:],
         "duration": [timing["duration"] for timing in timings],
-        "loop": source.image.info.get("loop", 0),
     }
+    if "loop" in source.image.info:  # without, a GIF plays once
+        options["loop"] = source.image.info["loop"]
     if source.kind.name == "GIF":
         options["disposal"] = 2
     return saved(images[0], source.kind, profile(images[0], source), options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -101,15 +102,10 @@ OTHERS = (
     (0, b"\x1a\x45\xdf\xa3", "Video"),
     (8, b"AVI ", "Video"),
 )
-SUPPORTED = (
-    (0, b"\xff\xd8\xff"),
-    (0, b"\x89PNG\r\n\x1a\n"),
-    (0, b"GIF8"),
-    (0, b"BM"),
-    (0, b"II*\0"),
-    (0, b"MM\0*"),
-    (0, b"RIFF"),
-    (4, b"ftypavi"),
+# And how a file begins that claims to be what we do read.
+SUPPORTED = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftypavi",
+    re.DOTALL,
 )
 HEIC = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypheis", b"ftypmif1")
 
@@ -175,7 +171,7 @@ def opened(data: bytes, limits: Limits) -> Source:
 
 
 def unidentified(data: bytes) -> PictureError:
-    if any(data[at:].startswith(magic) for at, magic in SUPPORTED):
+    if SUPPORTED.match(data):
         return Truncated()
     for at, magic, name in OTHERS:
         if data[at : at + len(magic)] == magic:

@@ -7,7 +7,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from service import clients, errors, metrics
 from service.logs import request_id
@@ -116,13 +116,19 @@ class SessionMiddleware(DjangoSessionMiddleware):
 
 
 class ErrorsMiddleware:
-    """Turns a view's Problem into its answer, and a database that cannot serve into a 503."""
+    """Turns a view's Problem into its answer, a database that cannot serve into a 503, a bare 405
+    into one that says so."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        told = errors.error(request, 405)
+        told["Allow"] = response["Allow"]
+        return told
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return errors.answer(request, exception)

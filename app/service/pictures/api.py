@@ -15,7 +15,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from service import errors, fetch
 from service.errors import Problem
-from service.pictures import core, forms, media, owners, paging, uploads
+from service.pictures import core, forms, media, originals, owners, paging, uploads
 from service.pictures.models import Picture
 from service.pictures.schemas import CreatedOut, ErrorOut, PageOut, PictureOut, StylesOut
 from service.ratelimit import limits
@@ -163,7 +163,7 @@ def styles(request: HttpRequest):
 
 PICTURE_CONTENT = {
     kind: {"schema": {"type": "string", "format": "binary"}}
-    for kind in ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff")
+    for kind in sorted(set(originals.CONTENT_TYPES.values()))
 }
 
 

@@ -85,6 +85,14 @@ def test_a_name_for_another_kind_is_noted(portrait, tmp_path, capsys):
     assert "out.jpg holds a .png picture" in capsys.readouterr().err
 
 
+def test_a_huge_file_is_not_read(tmp_path, capsys):
+    huge = tmp_path / "disk.jpg"
+    with huge.open("wb") as file:
+        file.truncate(1 << 42)  # 4 TB on paper
+    assert main([str(huge), "-o", str(tmp_path / "out.jpg")]) == 1
+    assert "more than the 30 MB allowed" in capsys.readouterr().err
+
+
 def test_missing_file(tmp_path, capsys):
     assert main([str(tmp_path / "none.jpg"), "-o", str(tmp_path / "out.jpg")]) == 1
     assert "none.jpg: No such file or directory" in capsys.readouterr().err

@@ -144,6 +144,12 @@ def test_animation_keeps_frames_and_times(small_face, encoded, decoded, kind):
     assert after.info.get("loop") == before.info.get("loop")
 
 
+def test_animation_that_plays_once_still_does(small_face, encoded, decoded):
+    data = encoded(small_face, "GIF", save_all=True, append_images=[small_face.rotate(8)])
+    assert "loop" not in decoded(data).info
+    assert "loop" not in decoded(mustachify(data).data).info
+
+
 def test_pixels_away_from_the_mustache_are_exact_where_the_kind_is(small_face, encoded, decoded):
     result = mustachify(encoded(small_face, "PNG"))
     changed = difference(decoded(result.data), small_face) > 0

@@ -43,7 +43,11 @@ def png_claiming(width: int, height: int, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\0", b"hello", b"<html></html>", b"GIF", b"\xff\xd8", bytes(5000)]
+    "data",
+    [
+        *(b"", b"\0", b"hello", b"<html></html>", b"GIF", b"\xff\xd8", bytes(5000)),
+        *(b"BMW 2002 tii", b"RIFF\x24\0\0\0WAVEfmt " + bytes(40)),
+    ],
 )
 def test_not_a_picture(data):
     with pytest.raises(NotAPicture):
@@ -58,6 +62,7 @@ def test_not_a_picture(data):
         (b"8BPS\0\1" + bytes(40), "Photoshop"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40), "JPEG XL"),
         (b"\0\0\0\x18ftypmp42" + bytes(40), "Video"),
+        (b"RIFF\x24\0\0\0AVI LIST" + bytes(40), "Video"),
         (b"P6 1 1 255 abc", "PPM"),
     ],
 )

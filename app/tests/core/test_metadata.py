@@ -130,3 +130,15 @@ def test_orientation_is_applied(portraits, encoded, decoded, kind, orientation):
     assert upright.fits(face), upright.off(face)
     (again,) = find_faces(encoded(stored, kind, exif=private_exif(orientation)))
     assert again == face
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_orientation_of_an_animation_is_applied(portraits, encoded, decoded, kind):
+    upright = portraits["hopper"].scaled(30)
+    stored = upright.image.transpose(UPRIGHT_AGAIN[6])
+    options = {"save_all": True, "append_images": [stored.rotate(180)], "duration": [100, 200]}
+    result = mustachify(encoded(stored, kind, exif=private_exif(6), **options))
+    out = decoded(result.data)
+    assert out.size == upright.image.size == (result.width, result.height)
+    assert out.n_frames == 2
+    assert upright.fits(result.faces[0])

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from mustache.formats import KINDS
 from service import fetch
 from service.errors import Problem
 from service.pictures.models import Picture, StoredFile
@@ -118,11 +119,18 @@ def test_errors_have_one_shape(client, face, settings):
     assert not StoredFile.objects.exists()
 
 
-@pytest.mark.parametrize("verb", ["put", "patch"])
+@pytest.mark.parametrize("verb", ["put", "patch", "delete"])
 def test_other_methods(client, verb):
     response = getattr(client, verb)("/api/pictures")
     assert response.status_code == 405
-    assert response.headers["Allow"]
+    assert sorted(response.headers["Allow"].split(", ")) == ["GET", "POST"]
+    assert response.json()["error"] == "method_not_allowed"
+
+
+def test_every_kind_that_mustachify_answers_is_described(client):
+    schema = client.get("/api/openapi.json").json()
+    described = schema["paths"]["/mustachify"]["get"]["responses"]["200"]["content"]
+    assert set(described) == {kind.content_type for kind in KINDS.values()}
 
 
 def test_docs_describe_every_operation(client):

@@ -39,6 +39,17 @@ def test_readyz_names_what_fails(client, monkeypatch):
     assert int(response.headers["Retry-After"]) > 0
 
 
+def test_readyz_waits_for_a_lost_database_only_once(client, monkeypatch):
+    def fail():
+        raise ConnectionError("away")
+
+    for name in health.CHECKS:
+        monkeypatch.setitem(health.CHECKS, name, fail)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["failed"] == {"database": "ConnectionError"}
+
+
 @pytest.fixture
 def on_ec2(tmp_path, monkeypatch):
     data = tmp_path / "instance-data.json"

@@ -185,7 +185,9 @@ def test_error_pages(client):
     assert "Shaved off" in response.content.decode()
     assert response.headers["X-Request-ID"] in response.content.decode()
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
-    assert client.get("/p/AAAAAAAAAAAAAAAA/delete").status_code == 405
+    response = client.get("/p/AAAAAAAAAAAAAAAA/delete")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert "Wrong tool" in response.content.decode()
 
 
 def test_broken_view_gives_our_page(client, monkeypatch):

@@ -199,9 +199,13 @@ def ensure(client, module):
                 write(client, ids[name], *steps)
 
     surplus = [name for name in ids if name not in listed] if module.params["purge_groups"] else []
+    # AWS deletes no group that a rule of another refers to, so rules go first.
     for name in surplus:
         changed = True
         del after[name]
+        if not module.check_mode:
+            write(client, ids[name], {}, current_rules(current[name]["IpPermissions"]), {})
+    for name in surplus:
         if not module.check_mode:
             IN_USE(client.delete_security_group)(GroupId=ids[name])
     return {

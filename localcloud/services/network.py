@@ -4,9 +4,10 @@ import ipaddress
 import logging
 import random
 
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
@@ -95,6 +96,28 @@ class Vpcs(Service):
 
     def _register(self) -> None:
         registry.write(self.cloud.settings, [vpc.cidr_block for vpc in self._claimed()])
+
+
+class SecurityGroups(Service):
+    """A group that something uses cannot be deleted, as on AWS."""
+
+    @hook(SecurityGroupBackend, "delete_security_group", "self, name, group_id")
+    def delete(self, original, backend, name=None, group_id=None):
+        if group_id is None:
+            found = backend.get_security_group_by_name_or_id(name) if name else None
+            group_id = found.id if found else None
+        groups = [each for of_vpc in backend.groups.values() for each in of_vpc.values()]
+        users = [
+            group.id
+            for group in groups
+            if group.id != group_id
+            for rule in [*group.ingress_rules, *group.egress_rules]
+            if group_id and rule.source_group.get("GroupId") == group_id
+        ]
+        users += self.cloud.service(Interfaces).members(group_id)
+        if users:
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        return original(backend, name, group_id)
 
 
 class Interfaces(Service):

@@ -56,6 +56,33 @@ def test_a_group_as_source_means_its_members(cloud, ec2, site, launch):
     ]
 
 
+def test_a_group_that_something_uses_cannot_be_deleted(ec2, site, launch):
+    other = ec2.create_security_group(GroupName="app", Description="app", VpcId=site["vpc"])
+    rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    mutual = [(site["group"], other["GroupId"]), (other["GroupId"], site["group"])]
+    for group, source in [*mutual, (other["GroupId"], other["GroupId"])]:
+        ec2.authorize_security_group_ingress(
+            GroupId=group, IpPermissions=[rule | {"UserIdGroupPairs": [{"GroupId": source}]}]
+        )
+
+    def delete(group):
+        ec2.delete_security_group(GroupId=group)
+
+    instance = launch()
+    for group in mutual[0]:
+        with pytest.raises(ClientError, match="DependencyViolation"):
+            delete(group)
+    ec2.revoke_security_group_ingress(
+        GroupId=site["group"],
+        IpPermissions=[rule | {"UserIdGroupPairs": [{"GroupId": other["GroupId"]}]}],
+    )
+    delete(other["GroupId"])  # it refers to itself still, which is no hindrance
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        delete(site["group"])
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    delete(site["group"])
+
+
 def test_the_firewall_is_applied_once_per_change(cloud, launch):
     instance = launch()
     cloud.settle()

@@ -1,11 +1,12 @@
 #!/usr/bin/python
-"""Ansible module: can this account and region carry some instances?"""
+"""Ansible module: can this account and region carry a site?"""
 
 DOCUMENTATION = r"""
 module: aws_readiness
-short_description: Check zones, quotas, image, instance type and name before anything is created
+short_description: Check zones, quotas, image, sizes and name before anything is created
 description:
   - Only reads. Everything that is missing comes back at once, not one failure a run.
+  - What the site has already (by its O(tags) or names) does not count as used by others.
 notes:
   - "Gap in the collections: nothing reads Service Quotas; the rest would be six C(_info) modules."
   - What comes back is an C(_info) result, so check mode changes nothing and there is no diff.
@@ -36,8 +37,35 @@ options:
     type: str
     required: true
   hosted_zone:
-    description: Name of a public hosted zone that has to be in the account.
+    description: Name of the public hosted zone. It has to be delegated when it is there.
     type: str
+  hosted_zone_state:
+    description: Whether it has to be in the account, or is made later.
+    type: str
+    choices: [existing, present]
+    default: existing
+  db_class:
+    description: Class of an RDS PostgreSQL instance that is to run.
+    type: str
+  db_version:
+    description: Its major version.
+    type: str
+    default: "17"
+  db_multi_az:
+    description: Whether it is to have a standby.
+    type: bool
+    default: false
+  db_identifier:
+    description: Its name.
+    type: str
+    default: ""
+  lb_name:
+    description: Name of an Application Load Balancer that is to run.
+    type: str
+  tags:
+    description: Tags of what is the site's own.
+    type: dict
+    default: {}
 author: Simple Mustache Service
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -62,7 +90,7 @@ findings:
   returned: always
   type: list
   elements: str
-  sample: ["zones: eu-west-1a, eu-west-1b", "Elastic IPs: 1 of 5 used, 0 more wanted"]
+  sample: ["zones: eu-west-1a, eu-west-1b", "Elastic IPs: 1 of 5 used by others, 1 wanted"]
 problems:
   description: What stands in the way, a line each.
   returned: always
@@ -71,7 +99,7 @@ problems:
   sample: ["t9.small is not offered in eu-west-1a"]
 """
 
-from ansible.module_utils import readiness
+from ansible.module_utils import delegation, readiness
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -80,42 +108,62 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule says so
 
-# Service Quotas' codes: running on-demand standard instances (vCPUs), and Elastic IPs.
-VCPUS, ADDRESSES = "L-1216C47A", "L-0263D0A3"
-STANDARD_FAMILIES = tuple("acdhimrtz")
+# Services and codes of Service Quotas.
+QUOTAS = {
+    "vCPUs": ("ec2", "L-1216C47A"),  # of running on-demand standard instances
+    "Elastic IPs": ("ec2", "L-0263D0A3"),
+    "VPCs": ("vpc", "L-F678F1CE"),
+    "RDS instances": ("rds", "L-7B6409FD"),
+    "load balancers": ("elasticloadbalancing", "L-53DA6B97"),
+}
+NOT_TOLD = ["NoSuchResourceException", "AccessDeniedException"]
 
 
-def limit(client, code):
-    """The account's quota, or None where AWS does not say."""
+def limit(client, what):
+    """The account's quota, else AWS's default, or None where AWS says neither."""
+    service, code = QUOTAS[what]
     try:
-        found = client.get_service_quota(ServiceCode="ec2", QuotaCode=code)
-    except is_boto3_error_code(["NoSuchResourceException", "AccessDeniedException"]):
-        return None
-    return int(found["Quota"]["Value"])
+        found = client.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"]
+    except is_boto3_error_code(NOT_TOLD):
+        try:
+            pages = client.get_paginator("list_aws_default_service_quotas").paginate(
+                ServiceCode=service
+            )
+            defaults = [each for page in pages for each in page["Quotas"]]
+        except is_boto3_error_code(NOT_TOLD):
+            defaults = []
+        found = next((each["Value"] for each in defaults if each["QuotaCode"] == code), None)
+    return None if found is None else int(found)
+
+
+def items(client, operation, key, **options):
+    """Everything that an operation lists."""
+    pages = client.get_paginator(operation).paginate(**options)
+    return [each for page in pages for each in page[key]]
 
 
 def vcpus(ec2, types):
     """vCPUs of each of the instance types."""
-    found = ec2.describe_instance_types(InstanceTypes=sorted(types))["InstanceTypes"]
+    found = items(ec2, "describe_instance_types", "InstanceTypes", InstanceTypes=sorted(types))
     return {each["InstanceType"]: each["VCpuInfo"]["DefaultVCpus"] for each in found}
 
 
-def running_types(ec2):
+def types_of_others(ec2, tags):
     states = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
-    pages = ec2.get_paginator("describe_instances").paginate(Filters=states)
-    return [
-        instance["InstanceType"]
-        for page in pages
-        for reservation in page["Reservations"]
-        for instance in reservation["Instances"]
-        if instance["InstanceType"].startswith(STANDARD_FAMILIES)
-    ]
+    reservations = items(ec2, "describe_instances", "Reservations", Filters=states)
+    running = [each for found in reservations for each in found["Instances"]]
+    types = [each["InstanceType"] for each in readiness.of_others(running, tags)]
+    return [each for each in types if readiness.is_standard(each)]
 
 
 def look(module):
     """``(findings, problems)`` of everything."""
-    wanted = module.params
+    wanted, tags = module.params, module.params["tags"]
     ec2, quotas = module.client("ec2"), module.client("service-quotas")
+
+    def quota(what, used, more):
+        return readiness.quota(what, limit(quotas, what), used, more)
+
     available = [
         each["ZoneName"] for each in ec2.describe_availability_zones()["AvailabilityZones"]
     ]
@@ -127,27 +175,55 @@ def look(module):
     yield readiness.offered(
         wanted["instance_type"], wanted["zones"], [each["Location"] for each in offering]
     )
-    if offering:
-        running = running_types(ec2)
-        cpus = vcpus(ec2, {*running, wanted["instance_type"]})
+    if offering and readiness.is_standard(wanted["instance_type"]):
+        types = types_of_others(ec2, tags)
+        cpus = vcpus(ec2, {*types, wanted["instance_type"]})
         more = cpus[wanted["instance_type"]] * wanted["instance_count"]
-        used = sum(cpus[each] for each in running)
-        yield readiness.quota("vCPUs", limit(quotas, VCPUS), used, more)
-    addresses = len(ec2.describe_addresses()["Addresses"])
-    yield readiness.quota("Elastic IPs", limit(quotas, ADDRESSES), addresses, wanted["addresses"])
+        yield quota("vCPUs", sum(cpus[each] for each in types), more)
+    addresses = readiness.of_others(ec2.describe_addresses()["Addresses"], tags)
+    yield quota("Elastic IPs", len(addresses), wanted["addresses"])
+    yield quota("VPCs", len(readiness.of_others(items(ec2, "describe_vpcs", "Vpcs"), tags)), 1)
     images = ec2.describe_images(
         Owners=[wanted["image_owner"]], Filters=[{"Name": "name", "Values": [wanted["image_name"]]}]
     )["Images"]
     yield readiness.image(wanted["image_name"], wanted["image_owner"], images)
-    if wanted["hosted_zone"]:
-        pages = module.client("route53").get_paginator("list_hosted_zones").paginate()
-        names = [
-            zone["Name"]
-            for page in pages
-            for zone in page["HostedZones"]
-            if not zone["Config"]["PrivateZone"]
+    if wanted["db_class"]:
+        rds = module.client("rds")
+        databases = items(rds, "describe_db_instances", "DBInstances")
+        others = [
+            each for each in databases if each["DBInstanceIdentifier"] != wanted["db_identifier"]
         ]
-        yield readiness.hosted_zone(wanted["hosted_zone"], names)
+        yield quota("RDS instances", len(others), 1)
+        options = items(
+            rds, "describe_orderable_db_instance_options", "OrderableDBInstanceOptions",
+            Engine="postgres", DBInstanceClass=wanted["db_class"], Vpc=True,
+        )  # fmt: skip
+        yield readiness.database(
+            wanted["db_class"], wanted["db_version"], wanted["db_multi_az"], options
+        )
+    if wanted["lb_name"]:
+        balancers = items(module.client("elbv2"), "describe_load_balancers", "LoadBalancers")
+        others = [
+            each
+            for each in balancers
+            if each["Type"] == "application" and each["LoadBalancerName"] != wanted["lb_name"]
+        ]
+        yield quota("load balancers", len(others), 1)
+    if wanted["hosted_zone"]:
+        yield zone(module.client("route53"), wanted["hosted_zone"], wanted["hosted_zone_state"])
+
+
+def zone(route53, name, state):
+    pages = route53.get_paginator("list_hosted_zones").paginate()
+    found = delegation.public_zones(pages, name)
+    if not found:
+        return readiness.no_hosted_zone(name, state)
+    own = route53.get_hosted_zone(Id=found[0]["Id"])["DelegationSet"]["NameServers"]
+    try:
+        problem = delegation.judge(name, own, delegation.name_servers(name, delegation.resolvers()))
+    except delegation.NoAnswer as error:
+        problem = str(error)
+    return ([], [problem]) if problem else ([f"hosted zone: {name}, delegated"], [])
 
 
 def main():
@@ -160,6 +236,17 @@ def main():
             "image_owner": {"type": "str", "required": True},
             "image_name": {"type": "str", "required": True},
             "hosted_zone": {"type": "str"},
+            "hosted_zone_state": {
+                "type": "str",
+                "choices": ["existing", "present"],
+                "default": "existing",
+            },
+            "db_class": {"type": "str"},
+            "db_version": {"type": "str", "default": "17"},
+            "db_multi_az": {"type": "bool", "default": False},
+            "db_identifier": {"type": "str", "default": ""},
+            "lb_name": {"type": "str"},
+            "tags": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

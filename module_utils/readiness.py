@@ -1,11 +1,30 @@
 """What an account lacks for what is wanted. Pure functions; library/aws_readiness.py asks AWS."""
 
+import re
+
+
+def of_others(resources, tags):
+    """Of EC2's ``resources`` those that do not carry all of ``tags``."""
+    if not tags:
+        return resources
+    own = {(key, str(value)) for key, value in tags.items()}
+    return [
+        each
+        for each in resources
+        if not own <= {(tag["Key"], tag["Value"]) for tag in each.get("Tags", [])}
+    ]
+
+
+def is_standard(instance_type):
+    """Whether it counts for the quota of standard instances: families A, C, D, H, I, M, R, T, Z."""
+    return re.match(r"([acdhimrtz]|im|is)\d", instance_type) is not None
+
 
 def quota(what, limit, used, more):
     """``(findings, problems)`` for a quota; ``limit`` is None when AWS does not tell."""
     if limit is None:
-        return [f"{what}: {used} used, the quota is not known"], []
-    line = f"{what}: {used} of {limit} used, {more} more wanted"
+        return [f"{what}: {used} used by others, {more} wanted, the quota is not known"], []
+    line = f"{what}: {used} of {limit} used by others, {more} wanted"
     if used + more <= limit:
         return [line], []
     return [line], [f"{line}: ask for more in the Service Quotas console"]
@@ -35,10 +54,23 @@ def image(name, owner, images):
     return [f"image: {newest['ImageId']} {newest['Name']}"], []
 
 
-def hosted_zone(name, names):
-    """``names`` of the account's public zones, with the dot at the end as Route 53 has them."""
-    if f"{name.rstrip('.')}." in names:
-        return [f"hosted zone: {name}"], []
+def database(db_class, version, multi_az, options):
+    """``options`` as DescribeOrderableDBInstanceOptions has them for the class."""
+    fitting = [each for each in options if each["EngineVersion"].split(".")[0] == version]
+    if not fitting:
+        return [], [f"{db_class} is not offered for PostgreSQL {version} in this region"]
+    if multi_az and not any(each["MultiAZCapable"] for each in fitting):
+        return [], [f"{db_class} is not offered with a standby in another zone"]
+    return [f"database class: {db_class}"], []
+
+
+def no_hosted_zone(name, state):
+    """``state`` says whether it has to be there."""
+    if state == "present":
+        return [
+            f"hosted zone: {name} is to be made; the first run stops with the name servers to give "
+            "to the domain's registrar, and goes on once they are known"
+        ], []
     return [], [
         f"there is no hosted zone {name}: make it in Route 53 and delegate to it, or set "
         "site_zone_state: present and let the playbooks make it"

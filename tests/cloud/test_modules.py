@@ -96,6 +96,15 @@ def test_settings_are_changed_purged_and_removed_and_the_secret_stays(cloud, var
     assert play(cloud, "settings", variables, "-e", "state=absent") == 0
 
 
+def test_groups_that_refer_to_each_other_are_made_kept_and_removed(cloud, variables):
+    assert play(cloud, "security_groups", variables) == 1
+    assert play(cloud, "security_groups", variables) == 0
+    assert play(cloud, "security_groups", variables, "-e", '{"wanted": []}', "--check") == 1
+    assert play(cloud, "security_groups", variables, "-e", '{"wanted": []}') == 1
+    groups = cloud.client("ec2").describe_security_groups()["SecurityGroups"]
+    assert [each for each in groups if each["GroupName"].startswith("modules-")] == []
+
+
 def test_readiness_says_what_is_missing_and_changes_nothing(cloud, variables):
     assert play(cloud, "readiness", variables) == 0
 

@@ -1,11 +1,13 @@
 """module_utils/readiness.py: what an account lacks."""
 
+import pytest
+
 from module_utils import readiness
 
 
 def test_a_quota_that_holds():
     assert readiness.quota("Elastic IPs", 5, 4, 1) == (
-        ["Elastic IPs: 4 of 5 used, 1 more wanted"],
+        ["Elastic IPs: 4 of 5 used by others, 1 wanted"],
         [],
     )
 
@@ -14,12 +16,15 @@ def test_a_quota_that_does_not_hold_says_where_to_ask():
     _, problems = readiness.quota("Elastic IPs", 5, 5, 1)
 
     assert problems == [
-        "Elastic IPs: 5 of 5 used, 1 more wanted: ask for more in the Service Quotas console"
+        "Elastic IPs: 5 of 5 used by others, 1 wanted: ask for more in the Service Quotas console"
     ]
 
 
 def test_a_quota_that_nobody_tells_is_no_problem():
-    assert readiness.quota("vCPUs", None, 2, 2) == (["vCPUs: 2 used, the quota is not known"], [])
+    assert readiness.quota("vCPUs", None, 2, 2) == (
+        ["vCPUs: 2 used by others, 2 wanted, the quota is not known"],
+        [],
+    )
 
 
 def test_zones():
@@ -44,6 +49,40 @@ def test_the_newest_image_is_named():
     ]
 
 
-def test_a_hosted_zone_has_to_be_there():
-    assert readiness.hosted_zone("example.com", ["example.com."])[1] == []
-    assert "there is no hosted zone" in readiness.hosted_zone("example.com", ["other.com."])[1][0]
+def test_what_is_the_sites_own_is_not_used_by_others():
+    tags = {"Project": "shop", "Environment": "test"}
+    own = {"Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
+    staging = {"Tags": [own["Tags"][0], {"Key": "Environment", "Value": "staging"}]}
+
+    assert readiness.of_others([own, staging, {}], tags) == [staging, {}]
+    assert readiness.of_others([own, {}], {}) == [own, {}]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "standard"),
+    [("t3.small", True), ("m6g.large", True), ("im4gn.large", True), ("inf2.xlarge", False),
+     ("trn1.2xlarge", False), ("mac2.metal", False), ("g5.xlarge", False)],
+)  # fmt: skip
+def test_instances_of_other_families_have_quotas_of_their_own(instance_type, standard):
+    assert readiness.is_standard(instance_type) == standard
+
+
+def test_a_database_class_has_to_be_offered_in_its_version_and_with_a_standby():
+    options = [
+        {"EngineVersion": "16.4", "MultiAZCapable": True},
+        {"EngineVersion": "17.2", "MultiAZCapable": False},
+    ]
+
+    def problems(version, multi_az):
+        return readiness.database("db.t4g.micro", version, multi_az, options)[1]
+
+    assert problems("17", False) == problems("16", True) == []
+    assert problems("17", True) == ["db.t4g.micro is not offered with a standby in another zone"]
+    assert problems("1", False) == ["db.t4g.micro is not offered for PostgreSQL 1 in this region"]
+
+
+def test_a_hosted_zone_has_to_be_there_unless_it_is_to_be_made():
+    assert "there is no hosted zone" in readiness.no_hosted_zone("example.com", "existing")[1][0]
+    findings, problems = readiness.no_hosted_zone("example.com", "present")
+    assert "stops with the name servers" in findings[0]
+    assert problems == []

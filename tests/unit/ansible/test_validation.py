@@ -1,0 +1,65 @@
+"""A stage on a real account: what is refused before AWS is asked."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def validate(tmp_path):
+    """Run it with the variables of inventories/aws, and an AWS that nobody answers for."""
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    (inventory / "hosts.yml").write_text("all: {}\n")
+    (inventory / "group_vars").symlink_to(ROOT / "inventories/aws/group_vars")
+
+    def run(**settings):
+        options = [f"-e{name}={value}" for name, value in settings.items()]
+        done = subprocess.run(
+            ["ansible-playbook", "-i", inventory, "playbooks/stage1.yml", *options],
+            cwd=ROOT,
+            env=os.environ
+            | {
+                "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
+                "HOME": str(tmp_path),
+                "MUSTACHE_ENVIRONMENT": "production",
+                "ANSIBLE_NOCOLOR": "1",
+                "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_MAX_ATTEMPTS": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 2, done.stdout + done.stderr
+        return " ".join(done.stdout.split())
+
+    return run
+
+
+def test_settings_that_nobody_can_guess_are_named(validate):
+    assert "Set site_domain, operator_cidrs in inventories/aws" in validate()
+
+
+def test_a_missing_key_is_named_with_its_remedy(validate):
+    refused = validate(site_domain="m.example.com", operator_cidrs="192.0.2.1/32")
+
+    assert "ssh-keygen -t ed25519 -f ~/.ssh/id_ed25519" in refused
+
+
+def test_with_all_of_them_aws_is_asked_and_host_keys_have_a_directory(validate, tmp_path):
+    (tmp_path / ".ssh").mkdir()
+    for name in ("id_ed25519", "id_ed25519.pub"):
+        (tmp_path / ".ssh" / name).write_text("a key\n")
+    asked = validate(site_domain="m.example.com", operator_cidrs="192.0.2.1/32")
+
+    assert "AWS does not know who you are" in asked
+    directory = tmp_path / ".local/state/mustache-production"
+    assert oct(directory.stat().st_mode)[-3:] == "700"

@@ -11,6 +11,23 @@ def kind(arn):
     return service
 
 
+def ec2_arn(region, of_type, name):
+    """The ARN of something of EC2, without the account, which EC2 does not tell."""
+    return f"arn:aws:ec2:{region}::{of_type}/{name}"
+
+
+def left_out(arns, gone):
+    """Each resource once, without those whose id is in ``gone``."""
+    found = {}
+    for arn in arns:
+        name = arn.rpartition("/")[2]
+        if name not in gone:
+            # The same resource may come with and without the account.
+            _, partition, service, region, _, resource = arn.split(":", 5)
+            found.setdefault((partition, service, region, resource), arn)
+    return sorted(found.values())
+
+
 def by_kind(arns):
     """``{kind: [arn]}``."""
     found = {}

@@ -64,6 +64,26 @@ class Project:
         found = self.cloud.client("ec2").describe_instances(Filters=filters)["Reservations"]
         return [instance for reservation in found for instance in reservation["Instances"]]
 
+    def untagged(self):
+        """What the tagging API does not list of what the playbooks make."""
+        ec2, iam = self.cloud.client("ec2"), self.cloud.client("iam")
+        own = [{"Name": "tag:Environment", "Values": ["test"]}]
+        zones = self.cloud.client("route53").list_hosted_zones()["HostedZones"]
+        by_name = [
+            *(each["RoleName"] for each in iam.list_roles()["Roles"]),
+            *(
+                each["InstanceProfileName"]
+                for each in iam.list_instance_profiles()["InstanceProfiles"]
+            ),
+        ]
+        return [
+            *(each["PublicIp"] for each in ec2.describe_addresses(Filters=own)["Addresses"]),
+            *(each["KeyName"] for each in ec2.describe_key_pairs(Filters=own)["KeyPairs"]),
+            *(each["VolumeId"] for each in ec2.describe_volumes(Filters=own)["Volumes"]),
+            *(each for each in by_name if each.startswith("mustache-test")),
+            *(each["Name"] for each in zones if each["Name"] == "mustache.localhost."),
+        ]
+
     def graph(self):
         done = subprocess.run(
             ["ansible-inventory", "--graph"],
@@ -296,6 +316,7 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
 
     with subtests.test("destroy asks for the word, and leaves nothing but the backups"):
         assert "confirm_destroy=test" in project.play("destroy", code=2)
+        assert len(project.untagged()) == 6
         project.play("destroy", "-e", "confirm_destroy=test")
         tagged = cloud.client("resourcegroupstaggingapi").get_resources(
             TagFilters=[{"Key": "Environment", "Values": ["test"]}]
@@ -305,6 +326,7 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         left = [arn for arn in arns if not arn.endswith(instance["InstanceId"])]
         assert [arn.split("-backups-")[0] for arn in left] == ["arn:aws:s3:::mustache-test"]
         assert [each["State"]["Name"] for each in project.instances()] == ["terminated"]
+        assert project.untagged() == []
         assert closed(address, 80)
         dumps = cloud.client("s3").list_objects_v2(Bucket=left[0].rpartition(":")[2])
         assert dumps["KeyCount"] >= 2

@@ -121,7 +121,9 @@ def test_mutations(small_face, encoded, monkeypatch, face, name):
         if name.startswith("PNG") and rng.random() < 0.8:
             bad = with_good_sums(bad)
         seen.append(outcome(bad))
-    assert "Truncated" in seen  # the mutations do break something
+    # Most got past the first bytes and into the decoder.
+    assert seen.count("Truncated") + seen.count("picture") > 0.6 * len(seen)
+    assert seen.count("Truncated") > 0.2 * len(seen)
     assert memory("VmHWM") - before < MEMORY
 
 

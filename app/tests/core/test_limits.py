@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from mustache import (
 )
 from mustache.detect import Candidate
 from mustache.find import Budget
+from mustache.formats import opened
 from PIL import Image
 
 APP = Path(__file__).parents[2]
@@ -134,15 +134,29 @@ def test_jpeg_of_endless_scans(small_face, encoded):
         mustachify(data[:start] + data[start:-2] * 20 + data[-2:])
 
 
-def test_tiff_of_giant_tiles(small_face, encoded):
-    data = encoded(small_face, "TIFF", compression="tiff_deflate")
-    image = Image.open(io.BytesIO(data))
-    image.tag_v2[322] = image.tag_v2[323] = 60_000
-    out = io.BytesIO()
-    image.tag_v2.save(out)
-    head = struct.pack("<2sHI", b"II", 42, 8)
-    with pytest.raises(PictureError):
-        mustachify(head + out.getvalue())
+def tiff_of_one_tile(side: int) -> bytes:
+    """A grey picture of 150 x 150 pixels in a tile of `side`, without the pixels."""
+    tags = {
+        256: 150,
+        257: 150,
+        258: 8,
+        259: 1,
+        262: 1,
+        277: 1,
+        322: side,
+        323: side,
+        324: 8,
+        325: 9,
+    }
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4)
+
+
+def test_tiff_of_giant_tiles():
+    """Libtiff would make room for a whole tile."""
+    assert opened(tiff_of_one_tile(256), Limits()).image.size == (150, 150)
+    with pytest.raises(Truncated):
+        opened(tiff_of_one_tile(60_000), Limits())
 
 
 def test_unknown_style_is_told_before_the_picture_is_read():

@@ -1,6 +1,7 @@
 """PostgreSQL turns read-only (a failover) or goes away: reads go on, writes get 503."""
 
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,6 +29,17 @@ def disconnect(site) -> None:
     )
 
 
+def post_form(site, picture: bytes):
+    """What a visitor's browser sends from the home page."""
+    page = site.get("/")
+    cookie = page.headers["Set-Cookie"].split(";")[0]
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page.data.decode())[1]
+    fields = {"image": ("me.jpg", picture), "style": "walrus", "csrfmiddlewaretoken": token}
+    return site.http.request(
+        "POST", f"{site.url}/", fields=fields, headers={"Cookie": cookie}, redirect=False
+    )
+
+
 def test_read_only_database(site, face, other_face):
     made = site.upload(face).json()
     set_read_only(site, "on")
@@ -41,11 +53,14 @@ def test_read_only_database(site, face, other_face):
         assert answer.headers["Retry-After"] == "10"
         assert answer.json()["error"] == "unavailable"
     assert site.get("/mustachify?src=http://10.0.0.1/").status == 403  # not counted, still served
-    page = site.http.request("POST", f"{site.url}/", fields={"x": "y"})
-    assert page.status == 403  # no CSRF token; the form itself is the browser tests' subject
+    page = post_form(site, other_face)
+    assert page.status == 503
+    assert page.headers["Retry-After"] == "10"
+    assert "Back in a moment" in page.data.decode()
     set_read_only(site, "off")
     assert site.upload(other_face).status == 201
-    assert json.loads(site.manage("pictures_checksum"))["count"] == 2
+    assert post_form(site, other_face).status == 303
+    assert json.loads(site.manage("pictures_checksum"))["count"] == 3
 
 
 def test_database_that_goes_away(site, face, other_face):

@@ -1,0 +1,50 @@
+"""docs/aws-policy.json: a policy that IAM takes, for what the project's own modules ask of AWS."""
+
+import json
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+ROOT = Path(__file__).parents[3]
+POLICY = (ROOT / "docs/aws-policy.json").read_text()
+ALLOWED = [
+    action
+    for statement in json.loads(POLICY)["Statement"]
+    for action in (
+        [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+    )
+]
+MODULES = sorted(path for path in (ROOT / "library").glob("*.py") if 'client("' in path.read_text())
+# IAM's names of services where boto3 has others.
+PREFIXES = {
+    "elbv2": "elasticloadbalancing",
+    "resourcegroupstaggingapi": "tag",
+    "service-quotas": "servicequotas",
+}
+
+
+def operations(path):
+    """``(service, operation)`` of every client's methods that a module names."""
+    text = path.read_text()
+    words = set(re.findall(r"\w+", text))
+    for service in sorted(set(re.findall(r'client\("([a-z0-9-]+)"', text))):
+        client = botocore.session.get_session().create_client(
+            service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        methods = client.meta.method_to_api_mapping
+        yield from ((service, methods[name]) for name in sorted(words & set(methods)))
+
+
+def test_iam_takes_a_managed_policy_of_that_size():
+    assert len(re.sub(r"\s", "", POLICY)) <= 6144
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[path.stem for path in MODULES])
+def test_what_the_modules_ask_is_allowed(path):
+    asked = {f"{PREFIXES.get(service, service)}:{name}" for service, name in operations(path)}
+    refused = [each for each in asked if not any(fnmatchcase(each, may) for may in ALLOWED)]
+
+    assert refused == []

@@ -32,12 +32,14 @@ class Rule:
 class Interface:
     """A host's network interface as the firewall sees it.
 
+    Only hosts of the same ``vpc`` reach each other.
     ``public`` are the loopback addresses that lead to it from this machine; ``internet`` says
     whether its route table and addresses let it out; ``isolated`` cuts it off entirely.
     """
 
     id: str
     address: str
+    vpc: str = ""
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
     public: tuple[str, ...] = ()
@@ -102,7 +104,7 @@ table inet {name} {{
     }}
     chain from_host {{
         ip saddr != @hosts drop
-        ip saddr vmap {{ {_verdicts("out", interfaces)} }}
+{_vpcs(ours, interfaces)}        ip saddr vmap {{ {_verdicts("out", interfaces)} }}
         oifname {ours} return
         oifname "lc*" drop
         ip saddr != @internet reject with icmpx type admin-prohibited
@@ -141,6 +143,17 @@ def remove(cloud_id: str) -> None:
 
 def present(cloud_id: str) -> bool:
     return shell.succeeds("nft", "list", "table", "inet", table_name(cloud_id))
+
+
+def _vpcs(ours: str, interfaces: Iterable[Interface]) -> str:
+    """The lines that keep hosts of different VPCs apart."""
+    vpcs: dict[str, list[str]] = {}
+    for each in interfaces:
+        vpcs.setdefault(each.vpc, []).append(each.address)
+    members = [f"{{ {', '.join(addresses)} }}" for addresses in vpcs.values()]
+    return "".join(
+        f"        oifname {ours} ip saddr {each} ip daddr != {each} drop\n" for each in members
+    )
 
 
 def _chains(interface: Interface) -> str:

@@ -169,6 +169,7 @@ class Interfaces(Service):
         return firewall.Interface(
             id=interface_id,
             address=address,
+            vpc=subnet.vpc_id,
             ingress=tuple(self._rule(rule) for group in groups for rule in group.ingress_rules),
             egress=tuple(self._rule(rule) for group in groups for rule in group.egress_rules),
             public=(public_ip,) if public_ip and routed else (),

@@ -54,6 +54,19 @@ def test_a_group_without_members_admits_nobody():
     assert lines(Rule("tcp", (5432, 5432), ())) == ["drop"]
 
 
+def test_hosts_of_different_vpcs_are_kept_apart():
+    text = script(
+        Interface(id="a", address="10.0.0.4", vpc="vpc-1"),
+        Interface(id="b", address="10.1.0.4", vpc="vpc-2"),
+        Interface(id="c", address="10.0.0.5", vpc="vpc-1"),
+    )
+    apart = [line.strip() for line in chain(text, "from_host") if "daddr !=" in line]
+    assert apart == [
+        'oifname "lcbeef*" ip saddr { 10.0.0.4, 10.0.0.5 } ip daddr != { 10.0.0.4, 10.0.0.5 } drop',
+        'oifname "lcbeef*" ip saddr { 10.1.0.4 } ip daddr != { 10.1.0.4 } drop',
+    ]
+
+
 def test_egress_names_destinations():
     rule = Rule("tcp", (443, 443), ("1.2.3.4/32",))
     text = script(Interface(id="eni-1", address="10.0.0.4", egress=(rule,)))

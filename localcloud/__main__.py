@@ -187,11 +187,12 @@ def down(settings: Settings, options) -> int:
             os.kill(pid, signal.SIGKILL)
     before = _leftovers(settings)
     _engine(settings).destroy()
+    Network(settings.id).destroy()
     Lxcfs(settings.state).stop()
     Storage(settings.state).destroy()
-    Network(settings.id).destroy()
     firewall.remove(settings.id)
     registry.forget(settings.id)
+    routing = registry.stop_routing()
     shutil.rmtree(settings.run, ignore_errors=True)
     shutil.rmtree(settings.state, ignore_errors=True)
     left = _leftovers(settings)
@@ -199,6 +200,8 @@ def down(settings: Settings, options) -> int:
         print("Could not remove:", *left, sep="\n  ", file=sys.stderr)
         return 1
     print(f"The local cloud is down; removed {len(before)} things, nothing is left.")
+    if routing:
+        print(routing)
     return 0
 
 
@@ -265,18 +268,20 @@ def _data(settings: Settings) -> list[str]:
 
 def _leftovers(settings: Settings) -> list[str]:
     """Everything of this cloud that is on the machine now."""
-    network, storage = Network(settings.id), Storage(settings.state)
+    network, storage, engine = Network(settings.id), Storage(settings.state), _engine(settings)
     left = [f"interface {name}" for name in sorted(network.devices())]
     left += [f"network namespace {name}" for name in sorted(network.namespaces())]
+    left += [f"route to {cidr}" for cidr in sorted(network.held())]
     left += [f"mount {point}" for point in storage.mounts()]
-    if os.path.ismount(Lxcfs(settings.state).mount):
-        left.append(f"mount {Lxcfs(settings.state).mount}")
     left += [f"loop device {name}" for name in storage.loop_devices()]
     if os.geteuid() == 0:
-        if settings.state.exists():
-            left += [f"container {name}" for name in _engine(settings).containers()]
+        if engine.directory.exists():
+            with suppress(CommandError):  # damaged; its processes are listed below
+                left += [f"container {name}" for name in engine.containers()]
         if firewall.present(settings.id):
             left.append(f"nftables table {firewall.table_name(settings.id)}")
+    processes = engine.processes() | Lxcfs(settings.state).processes()
+    left += [f"process {pid} ({name})" for pid, name in processes.items()]
     if _process(settings):
         left.append(f"process {_process(settings)}")
     return left

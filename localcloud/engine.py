@@ -8,10 +8,11 @@ instance type has by then. Nothing that must be kept lives in the engine.
 import json
 import resource
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud import shell
+from localcloud import processes, shell
 
 # What a machine with systemd, mounts, firewall and time may do inside its own namespaces.
 # CAP_MKNOD is left out: a host must not make nodes for other hosts' volumes.
@@ -122,7 +123,9 @@ class Podman:
         nobody but us starts containers here: so podman is asked only when something changed.
         """
         seen = self._seen
-        if seen is None or not all(_alive(each.pid) for each in seen.values() if each.running):
+        if seen is None or not all(
+            processes.alive(each.pid) for each in seen.values() if each.running
+        ):
             changes = self._changes
             seen = self._list()
             if changes == self._changes:
@@ -170,25 +173,22 @@ class Podman:
         """End the host at once, as when its machine loses power."""
         self._podman("kill", "--signal=KILL", name)
 
+    def processes(self) -> dict[int, str]:
+        """The engine's own processes, also of containers that it does not know any more."""
+        return processes.named(("conmon", "podman", self.runtime), str(self.directory))
+
     def destroy(self) -> None:
         """Remove every container and the engine's own state."""
-        for name in self.containers():
-            self.remove(name)
+        with suppress(shell.CommandError):  # its state may be damaged
+            for name in self.containers():
+                self.remove(name)
+        processes.end(self.processes())
         for directory in (self.directory, self.run_directory):
             shutil.rmtree(directory, ignore_errors=True)
 
 
 class EngineError(RuntimeError):
     """A container could not be started; the message says why."""
-
-
-def _alive(pid: int) -> bool:
-    """Whether the process runs; a zombie does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in "ZX"
 
 
 def _reason(text: str) -> str:

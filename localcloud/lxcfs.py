@@ -4,11 +4,11 @@ Without it `free`, Ansible's facts and PostgreSQL's tuning on a host would see t
 """
 
 import os
-import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
+
+from localcloud import processes, shell
 
 FILES = ("cpuinfo", "diskstats", "loadavg", "meminfo", "stat", "swaps", "uptime")
 
@@ -24,6 +24,7 @@ class Lxcfs:
         """Mount it, unless it is mounted."""
         if os.path.ismount(self.mount):
             return
+        shell.run("umount", "--lazy", self.mount, check=False)  # of an lxcfs that died
         self.mount.mkdir(parents=True, exist_ok=True)
         subprocess.Popen(
             ["lxcfs", "--enable-cfs", "--enable-loadavg", f"--pidfile={self.pid_file}", self.mount],
@@ -42,14 +43,9 @@ class Lxcfs:
         """Files to put into a container: path here to path there."""
         return {self.mount / "proc" / name: f"/proc/{name}:ro" for name in FILES}
 
+    def processes(self) -> dict[int, str]:
+        return processes.named(("lxcfs",), str(self.mount))
+
     def stop(self) -> None:
-        if not os.path.ismount(self.mount):
-            return
-        try:
-            os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
-        except (OSError, ValueError):
-            subprocess.run(["umount", "--lazy", self.mount], check=False)
-        give_up = time.monotonic() + 5
-        while os.path.ismount(self.mount) and time.monotonic() < give_up:
-            time.sleep(0.01)
-        shutil.rmtree(self.mount, ignore_errors=True)
+        """End it; it unmounts itself."""
+        processes.end(self.processes())

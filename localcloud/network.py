@@ -9,9 +9,10 @@ import ipaddress
 import json
 from pathlib import Path
 
-from localcloud import shell
+from localcloud import processes, shell
 
-# Routes we make carry this protocol number, so that `down` finds them after a crash too.
+# Routes we make carry this protocol number, and their cloud's number as the metric, so that `down`
+# finds them after a crash too.
 PROTOCOL = "76"
 
 
@@ -24,16 +25,13 @@ class Network:
 
     def __init__(self, cloud_id: str):
         self.prefix = f"lc{cloud_id}"
+        self.metric = int(cloud_id, 16) + 1
 
     def device(self, interface_id: str) -> str:
         """The veth's name on this machine's side: at most 15 characters, unique by the id's end."""
         return f"{self.prefix}{interface_id[-9:]}"
 
     namespace = device
-
-    def prepare(self) -> None:
-        """Let this machine route."""
-        _sysctl("net.ipv4.ip_forward", "1")
 
     def plug(self, interface_id: str, address: str, subnet: str, mac: str) -> str:
         """Make the interface with ``address`` in ``subnet``; return its namespace's name."""
@@ -76,10 +74,17 @@ class Network:
 
     def hold(self, cidr: str) -> None:
         """Keep packets to addresses that no host has from leaving this machine."""
-        shell.run("ip", "route", "replace", "unreachable", cidr, "proto", PROTOCOL)
+        shell.run("ip", "route", "replace", "unreachable", cidr, "proto", PROTOCOL,
+                  "metric", self.metric)  # fmt: skip
 
     def release(self, cidr: str) -> None:
-        shell.run("ip", "route", "delete", "unreachable", cidr, "proto", PROTOCOL, check=False)
+        shell.run("ip", "route", "delete", "unreachable", cidr, "proto", PROTOCOL,
+                  "metric", self.metric, check=False)  # fmt: skip
+
+    def held(self) -> set[str]:
+        """Address ranges that this cloud holds."""
+        listed = json.loads(shell.run("ip", "-json", "-4", "route", "show", "proto", PROTOCOL))
+        return {route["dst"] for route in listed if route.get("metric") == self.metric}
 
     def devices(self) -> set[str]:
         return {
@@ -94,7 +99,18 @@ class Network:
             return set()
         return {path.name for path in directory.iterdir() if path.name.startswith(self.prefix)}
 
+    def processes(self) -> list[int]:
+        """What runs on this cloud's hosts."""
+        return [
+            int(pid)
+            for name in self.namespaces()
+            for pid in shell.run("ip", "netns", "pids", name, check=False).split()
+        ]
+
     def destroy(self) -> None:
+        processes.end(self.processes(), seconds=1)
+        for cidr in self.held():
+            self.release(cidr)
         for name in self.devices() | self.namespaces():
             self.remove(name)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from localcloud.network import Network
 
 DIRECTORY = Path("/run/localcloud")
+FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 def loopback_block(cloud_id: str) -> ipaddress.IPv4Network:
@@ -29,21 +30,25 @@ def alone(cloud_id: str):
 
 
 def others(own_id: str) -> list[dict]:
-    """Entries of the other local clouds that run: ``state``, ``pid``, ``cidrs``."""
-    entries = [
-        json.loads(path.read_text()) for path in DIRECTORY.glob("*.json") if path != _entry(own_id)
+    """``state``, ``pid``, ``cidrs`` of the other local clouds that run, or whose hosts do."""
+    entries = {
+        path.stem: json.loads(path.read_text())
+        for path in DIRECTORY.glob("*.json")
+        if path != _entry(own_id)
+    }
+    return [
+        entry
+        for name, entry in entries.items()
+        if Path(f"/proc/{entry['pid']}").exists() or Network(name).devices()
     ]
-    return [entry for entry in entries if Path(f"/proc/{entry['pid']}").exists()]
 
 
 def write(settings, cidrs: list[str]) -> None:
     """Tell the other local clouds of this machine which addresses are taken."""
-    DIRECTORY.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"state": str(settings.state), "pid": os.getpid(), "cidrs": sorted(cidrs)})
     path = _entry(settings.id)
     if not path.exists() or path.read_text() != text:
-        with (DIRECTORY / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _locked():
             part = path.with_suffix(".part")
             part.write_text(text)
             part.rename(path)
@@ -57,12 +62,50 @@ def process(cloud_id: str) -> int | None:
 
 def forget(cloud_id: str) -> None:
     """Give the cloud's addresses back."""
-    entry = _entry(cloud_id)
-    if entry.exists():
-        for cidr in json.loads(entry.read_text())["cidrs"]:
-            Network(cloud_id).release(cidr)
-        entry.unlink()
+    _entry(cloud_id).unlink(missing_ok=True)
+
+
+def start_routing() -> None:
+    """Let this machine route, and remember who was there if it did not."""
+    with _locked():
+        if FORWARD.read_text().strip() == "0":
+            _before().write_text(json.dumps(sorted(_interfaces())))
+            FORWARD.write_text("1")
+
+
+def stop_routing() -> str | None:
+    """Stop it after the last local cloud if the first one started it; say why if not.
+
+    Another program that needs routing finds it on and says nothing; what shows is its interface.
+    """
+    with _locked():
+        if not _before().exists() or any(DIRECTORY.glob("*.json")):
+            return None
+        came = sorted(_interfaces() - set(json.loads(_before().read_text())))
+        _before().unlink()
+        if came:
+            return f"net.ipv4.ip_forward stays 1, for {', '.join(came)} may need it"
+        FORWARD.write_text("0")
+        return None
 
 
 def _entry(cloud_id: str) -> Path:
     return DIRECTORY / f"{cloud_id}.json"
+
+
+def _before() -> Path:
+    """Interfaces that this machine had when it did not route."""
+    return DIRECTORY / "interfaces-before"
+
+
+def _interfaces() -> set[str]:
+    return {path.name for path in Path("/sys/class/net").iterdir()}
+
+
+@contextmanager
+def _locked():
+    """Hold the lock of all local clouds."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    with (DIRECTORY / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -10,7 +10,7 @@ import threading
 
 from werkzeug.serving import make_server
 
-from localcloud import dns, forwarder, image, metadata
+from localcloud import dns, forwarder, image, metadata, registry
 from localcloud.faults import FaultError
 from localcloud.firewall import Services
 from localcloud.settings import Settings
@@ -135,7 +135,6 @@ def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     cloud = Cloud(settings, base_image)
-    cloud.network.prepare()
     cloud.lxcfs.start()
     api = make_server(
         "127.0.0.1",
@@ -156,6 +155,7 @@ def serve(settings: Settings) -> None:
     cloud.adopted = cloud.adopt()
     for line in cloud.adopted:
         log.info("%s", line)
+    registry.start_routing()  # after we are known: no other cloud's `down` stops it then
     cloud.settle()
     threading.Thread(target=api.serve_forever, name="api", daemon=True).start()
     reconciler = threading.Thread(

@@ -19,6 +19,7 @@ class Storage:
     """Volumes, snapshots and mounted roots of one local cloud under ``directory``."""
 
     def __init__(self, directory: Path):
+        self.directory = directory
         self.volumes = directory / "volumes"
         self.snapshots = directory / "snapshots"
         self.hosts = directory / "hosts"
@@ -153,9 +154,9 @@ class Storage:
             shutil.rmtree(directory, ignore_errors=True)
 
     def mounts(self) -> list[str]:
-        """Mount points of this cloud."""
+        """Mount points of this cloud: of hosts, of the engine and of lxcfs."""
         points = (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
-        return [point for point in points if point.startswith(f"{self.hosts}/")]
+        return [point for point in points if point.startswith(f"{self.directory}/")]
 
 
 def _copy(source: Path, target: Path) -> None:

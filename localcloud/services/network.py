@@ -35,6 +35,7 @@ class Vpcs(Service):
             return original(backend, cidr_block, *args, **kwargs)
         self.claim(cidr_block)
         vpc = original(backend, cidr_block, *args, **kwargs)
+        self._register()
         self.cloud.network.hold(cidr_block)
         return vpc
 
@@ -46,10 +47,14 @@ class Vpcs(Service):
         return vpc
 
     def adopt(self) -> list[str]:
-        for vpc in self._claimed():
-            self.cloud.network.hold(vpc.cidr_block)
         self._register()
-        return []
+        known = {vpc.cidr_block for vpc in self._claimed()}
+        for cidr in known:
+            self.cloud.network.hold(cidr)
+        unknown = sorted(self.cloud.network.held() - known)
+        for cidr in unknown:
+            self.cloud.network.release(cidr)
+        return [f"released {cidr}: the API knows no such VPC" for cidr in unknown]
 
     def claim(self, cidr: str) -> None:
         """Fail unless ``cidr`` is free on this machine."""

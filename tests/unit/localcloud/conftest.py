@@ -49,7 +49,7 @@ class FakeNetwork(Network):
     def __init__(self):
         super().__init__("beef")
         self.plugged: dict[str, str] = {}
-        self.held: set[str] = set()
+        self.cidrs: set[str] = set()
 
     def plug(self, interface_id, address, subnet, mac):
         self.plugged[interface_id] = address
@@ -59,10 +59,13 @@ class FakeNetwork(Network):
         self.plugged.pop(interface_id, None)
 
     def hold(self, cidr):
-        self.held.add(cidr)
+        self.cidrs.add(cidr)
 
     def release(self, cidr):
-        self.held.discard(cidr)
+        self.cidrs.discard(cidr)
+
+    def held(self):
+        return set(self.cidrs)
 
     def namespaces(self):
         return {self.device(each) for each in self.plugged}

@@ -39,8 +39,9 @@ def test_the_process_is_known_without_its_state_directory(tmp_path, monkeypatch,
     monkeypatch.setattr(registry, "DIRECTORY", tmp_path)
     assert _process(settings) is None
 
-    command = [sys.executable, "-c", "import time; time.sleep(60)", program]
-    with subprocess.Popen(command) as running:
+    command = [sys.executable, "-c", "print(flush=True); input()", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        running.stdout.readline()  # it is what it was called as by now
         entry = {"state": str(settings.state), "pid": running.pid, "cidrs": []}
         (tmp_path / f"{settings.id}.json").write_text(json.dumps(entry))
         found = _process(settings)

@@ -92,7 +92,7 @@ def test_the_firewall_is_applied_once_per_change(cloud, launch):
 
 
 def test_a_vpc_that_overlaps_another_cloud_is_refused(cloud, ec2, site, monkeypatch):
-    assert cloud.network.held == {"10.9.0.0/16"}
+    assert cloud.network.held() == {"10.9.0.0/16"}
     with pytest.raises(ClientError, match="overlaps the VPC"):
         ec2.create_vpc(CidrBlock="10.9.0.0/16")
     (registry.DIRECTORY / "cafe.json").write_text(
@@ -113,5 +113,5 @@ def test_a_vpc_that_overlaps_this_machines_network_is_refused(cloud, ec2, monkey
 def test_a_deleted_vpc_gives_its_addresses_back(cloud, ec2):
     vpc = ec2.create_vpc(CidrBlock="10.40.0.0/16")["Vpc"]["VpcId"]
     ec2.delete_vpc(VpcId=vpc)
-    assert cloud.network.held == set()
+    assert cloud.network.held() == set()
     ec2.create_vpc(CidrBlock="10.40.0.0/16")

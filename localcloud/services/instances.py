@@ -12,7 +12,7 @@ from pathlib import Path
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError, InvalidInstanceTypeError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
-from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, StateReason
 from moto.ec2.responses.instances import InstanceResponse
 
 from localcloud.engine import Container, EngineError
@@ -59,6 +59,14 @@ class Instances(Service):
         response.params["MinCount"] = response._get_param("MaxCount") or 1
         return original(response)
 
+    @hook(Instance, "__init__",
+          "self, ec2_backend, image_id, user_data, security_groups, kwargs")  # fmt: skip
+    def pending(self, original, instance, *args, **kwargs):
+        """moto's are running at once; ours when their host is."""
+        original(instance, *args, **kwargs)
+        instance._state = InstanceState("pending", 0)
+        instance.answered = False
+
     @hook(InstanceBackend, "run_instances",
           "self, image_id, count, user_data, security_group_names, kwargs")  # fmt: skip
     def run(self, original, backend, image_id, count, user_data, security_group_names, **kwargs):
@@ -97,6 +105,9 @@ class Instances(Service):
                 instance.disable_api_termination = False
             backend.terminate_instances([each.id for each in reservation.instances])
             raise error
+        for instance in reservation.instances:
+            instance.answered = True
+            instance._state = InstanceState("running", 16)
         return reservation
 
     def _launch(self, instances, image, kwargs, data) -> EC2ClientError | None:
@@ -128,13 +139,18 @@ class Instances(Service):
                 )
         with self._changing(stopped):
             changed = original(backend, instance_ids)
+            for each in stopped:
+                each._state = InstanceState("pending", 0)
             try:
                 self._each(self._boot, stopped)
             except Exception as error:
-                for each in stopped:
-                    if not self.running(each.id):
-                        each.stop()
                 raise failure(error) from error
+            finally:
+                for each in stopped:
+                    if self.running(each.id):
+                        each._state = InstanceState("running", 16)
+                    else:
+                        each.stop()
         return changed
 
     @hook(InstanceBackend, "stop_instances", "self, instance_ids")
@@ -204,9 +220,9 @@ class Instances(Service):
         )
 
     def adopt(self) -> list[str]:
+        said = self._end_pending()
         containers = self.cloud.engine.containers()
         wanted = {each.id: each for each in self.all() if each.state == "running"}
-        said = []
         for name, container in containers.items():
             if container.labels.get("kind") == "instance" and name not in wanted:
                 self.cloud.engine.remove(name)
@@ -227,6 +243,19 @@ class Instances(Service):
         for device in self.cloud.network.namespaces() - interfaces:
             self.cloud.network.remove(device)
             said.append(f"removed interface {device}: the API does not know it")
+        return said
+
+    def _end_pending(self) -> list[str]:
+        """Undo calls that were never answered: a new instance ends, an old one is stopped again."""
+        said = []
+        for instance in [each for each in self.all() if each.state == "pending"]:
+            if instance.answered:
+                instance.stop()
+                said.append(f"{instance.id} is stopped: its start was never answered")
+            else:
+                instance.disable_api_termination = False
+                self.cloud.backend("ec2").terminate_instances([instance.id])
+                said.append(f"terminated {instance.id}: its creation was never answered")
         return said
 
     def reconcile(self) -> None:

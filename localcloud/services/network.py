@@ -152,7 +152,7 @@ class Interfaces(Service):
         hosts = {
             interface.id
             for each in backend.all_instances()
-            if each.state == "running"
+            if each.state in ("pending", "running")
             for interface in each.nics.values()
         }
         return [

@@ -48,6 +48,37 @@ def test_hosts_of_calls_that_were_never_answered_are_removed(make_cloud, cloud, 
     assert after.engine.containers() == {}
 
 
+@pytest.mark.parametrize("call", ["run", "start"])
+def test_a_crash_while_a_host_boots_undoes_the_call(make_cloud, cloud, ec2, launch, call):
+    if call == "start":
+        old = launch()["InstanceId"]
+        ec2.stop_instances(InstanceIds=[old])
+    boot, states = cloud.engine.run, []
+    path = cloud.settings.state / "api.pickle"
+
+    def crash(container):
+        boot(container)
+        states.append(cloud.backend("ec2").get_instance(container.name).state)
+        cloud.settle()
+        path.rename(path.with_suffix(".then"))
+
+    cloud.engine.run = crash
+    if call == "start":
+        ec2.start_instances(InstanceIds=[old])
+    else:
+        old = launch()["InstanceId"]
+    assert states == ["pending"]
+    assert describe(ec2, old)["State"]["Name"] == "running"
+
+    path.with_suffix(".then").rename(path)
+    after = make_cloud(cloud.engine, cloud.network, cloud.storage)
+    assert after.engine.containers() == {}
+    assert any(old in line and "never answered" in line for line in after.adopted)
+    state = describe(client("ec2"), old)["State"]["Name"]
+    assert state == ("stopped" if call == "start" else "terminated")
+    assert bool(after.storage.sizes) == (call == "start")
+
+
 def test_everything_else_is_kept(monkeypatch, make_cloud, cloud):
     s3, ssm, kms, iam, route53, rds = (
         client(name) for name in ("s3", "ssm", "kms", "iam", "route53", "rds")

@@ -56,6 +56,7 @@ class Cloud:
     def adopt(self) -> list[str]:
         """Take over what an earlier process left; say what was done about each thing."""
         self.state.load()
+        self.storage.clean()
         said = self.faults.load()
         return said + [line for service in self.services for line in service.adopt()]
 

@@ -144,6 +144,15 @@ class Storage:
     def volume_ids(self, prefix: str) -> set[str]:
         return {path.stem for path in self.volumes.glob(f"{prefix}*.img")}
 
+    def snapshot_ids(self, prefix: str) -> set[str]:
+        return {path.stem for path in self.snapshots.glob(f"{prefix}*.img")}
+
+    def clean(self) -> None:
+        """Delete copies that a process which was killed did not finish."""
+        for directory in (self.volumes, self.snapshots):
+            for part in directory.glob("*.part"):
+                part.unlink()
+
     def destroy(self) -> None:
         """Unmount and delete everything."""
         for point in sorted(self.mounts(), reverse=True):

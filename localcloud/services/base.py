@@ -12,11 +12,11 @@ class Row:
 
     id: str
     kind: str
-    name: str
-    state: str
-    address: str
-    real: str
-    health: str
+    name: str = ""
+    state: str = ""
+    address: str = ""
+    real: str = ""
+    health: str = ""
 
 
 class Service:

@@ -51,6 +51,8 @@ class Images(Service):
             debian.layers = [str(self.cloud.base_image)]
             debian.root_size = 8
             backend.amis[image_id] = debian
+        for part in self.directory.glob("*.part"):
+            shutil.rmtree(part)  # of a process that was killed
         return []
 
     @property

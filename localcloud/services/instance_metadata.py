@@ -18,7 +18,7 @@ class InstanceMetadata(Service):
 
     def __init__(self, cloud):
         super().__init__(cloud)
-        self._credentials: dict[str, object] = {}
+        self._credentials: dict[str, tuple[str, object]] = {}  # of an instance: role and session
         self._lock = threading.Lock()
 
     def tree(self, address: str) -> dict | None:
@@ -133,13 +133,13 @@ class InstanceMetadata(Service):
     def _role(self, instance, role) -> str:
         """Credentials that moto's STS knows, renewed an hour before they end."""
         with self._lock:
-            session = self._credentials.get(instance.id)
-            if session is None or session.expiration - utcnow() < timedelta(hours=1):
+            owner, session = self._credentials.get(instance.id, (None, None))
+            if owner != role.id or session.expiration - utcnow() < timedelta(hours=1):
                 session = self.cloud.backend("sts", "aws").assume_role(
                     REGION, instance.id, role.arn, "", ROLE_SESSION, ""
                 )
                 session.issued = utcnow()
-                self._credentials[instance.id] = session
+                self._credentials[instance.id] = (role.id, session)
         return document(
             Code="Success",
             LastUpdated=_time(session.issued),

@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import random
+from collections import Counter
 
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
@@ -91,7 +92,64 @@ class Vpcs(Service):
                 health="ok" if firewall.present(self.cloud.settings.id) else "no firewall",
             )
             for vpc in self._claimed()
+        ] + self._parts()
+
+    def _parts(self) -> list[Row]:
+        """What the VPCs consist of."""
+        backend = self.cloud.backend("ec2")
+        vpcs = {vpc.id for vpc in self._claimed()}
+        enis = Counter(each.subnet.id for each in list(backend.enis.values()))
+        rows = [
+            Row(
+                id=each.id,
+                kind="subnet",
+                name=tag(each, "Name"),
+                state=each.availability_zone,
+                address=each.cidr_block,
+                real=f"{enis[each.id]} network interfaces",
+                health="ok",
+            )
+            for each in backend.describe_subnets()
+            if each.vpc_id in vpcs
         ]
+        rows += [
+            Row(
+                id=each.id,
+                kind="route table",
+                name=tag(each, "Name"),
+                state="main" if each.main_association_id else "",
+                address=", ".join(filter(None, map(_leads, each.routes))),
+                real=f"firewall of {len(each._associations)} subnets",
+                health="ok",
+            )
+            for each in list(backend.route_tables.values())
+            if each.vpc_id in vpcs
+        ]
+        rows += [
+            Row(
+                id=each.id,
+                kind="internet gateway",
+                name=tag(each, "Name"),
+                state="attached" if each.vpc else "detached",
+                address=each.vpc.id if each.vpc else "",
+                real="masquerade and loopback addresses",
+                health="ok",
+            )
+            for each in list(backend.internet_gateways.values())
+        ]
+        rows += [
+            Row(
+                id=each.id,
+                kind="NAT gateway",
+                name=tag(each, "Name"),
+                state=each.state,
+                address=each.subnet_id,
+                real="masquerade",
+                health="ok",
+            )
+            for each in list(backend.nat_gateways.values())
+        ]
+        return rows
 
     def reconcile(self) -> None:
         self._register()
@@ -182,6 +240,49 @@ class Interfaces(Service):
             isolated=address in self.cloud.isolated,
         )
 
+    def rows(self) -> list[Row]:
+        backend = self.cloud.backend("ec2")
+        rows = []
+        for group in backend.describe_security_groups():
+            if backend.get_vpc(group.vpc_id).is_default:
+                continue
+            members = self.members(group.id)
+            rows.append(
+                Row(
+                    id=group.id,
+                    kind="security group",
+                    name=group.name,
+                    state=f"{len(group.ingress_rules)} in, {len(group.egress_rules)} out",
+                    address=group.vpc_id,
+                    real=f"firewall of {len(members)} network interfaces",
+                    health="ok",
+                )
+            )
+        rows += [
+            Row(
+                id=each.allocation_id,
+                kind="Elastic IP",
+                name=tag(each, "Name"),
+                state="associated" if each.eni else "free",
+                address=each.public_ip,
+                real=f"leads to {each.eni.private_ip_address}" if each.eni else "",
+                health="ok",
+            )
+            for each in list(backend.addresses)
+        ]
+        rows += [
+            Row(
+                id=each.id,
+                kind="key pair",
+                name=each.key_name,
+                state=each.key_type,
+                real="the metadata of hosts made with it",
+                health="ok",
+            )
+            for each in list(backend.key_pairs.values())
+        ]
+        return rows
+
     def members(self, group_id: str) -> list[str]:
         """Private addresses of all interfaces in a security group, of every service."""
         return [
@@ -241,3 +342,9 @@ class Interfaces(Service):
             if str(address) not in used
         ]
         return free[0]
+
+
+def _leads(route) -> str:
+    """Where a route of moto's leads, but for the VPC's own."""
+    target = route.nat_gateway.id if route.nat_gateway else route.gateway_id
+    return "" if route.local else f"{route.destination_cidr_block} by {target or 'nothing'}"

@@ -26,6 +26,17 @@ class Route53(Service):
     def rows(self) -> list[Row]:
         rows = []
         for zone in self._zones():
+            kind = "private zone" if zone.private_zone else "public zone"
+            rows.append(
+                Row(
+                    id=zone.resource_id,
+                    kind="zone",
+                    name=zone.name.rstrip("."),
+                    state=kind,
+                    real=f"resolver at {RESOLVER}",
+                    health="ok",
+                )
+            )
             for record in zone.rrsets:
                 if record.type in ("NS", "SOA"):
                     continue
@@ -36,7 +47,7 @@ class Route53(Service):
                         id=zone.resource_id,
                         kind=f"record {record.type}",
                         name=name,
-                        state="private zone" if zone.private_zone else "public zone",
+                        state=kind,
                         address=" ".join(_values(record)),
                         real=" ".join(found or []),
                         health="" if found is None else "ok" if found else "leads nowhere",

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.elastic_block_store import EBSBackend, Volume
+from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot, Volume
 
 from localcloud.hooks import hook
 from localcloud.services.base import Row, Service
@@ -117,11 +117,14 @@ class Volumes(Service):
         return snapshot
 
     def adopt(self) -> list[str]:
-        known = self.cloud.backend("ec2").volumes
+        backend, storage = self.cloud.backend("ec2"), self.cloud.storage
         said = []
-        for volume_id in self.cloud.storage.volume_ids("vol-") - set(known):
-            self.cloud.storage.delete(volume_id)
+        for volume_id in storage.volume_ids("vol-") - set(backend.volumes):
+            storage.delete(volume_id)
             said.append(f"deleted volume {volume_id}: its creation was never answered")
+        for snapshot_id in storage.snapshot_ids("snap-") - set(backend.snapshots):
+            storage.delete_snapshot(snapshot_id)
+            said.append(f"deleted snapshot {snapshot_id}: its creation was never answered")
         return said
 
     def host_started(self, instance) -> None:
@@ -151,7 +154,21 @@ class Volumes(Service):
                     health=self._health(each, file),
                 )
             )
-        return rows
+        snapshots = list(self.cloud.backend("ec2").snapshots.values())
+        # an image's is the image's layer
+        return rows + [self._snapshot_row(each) for each in snapshots if not each.from_ami]
+
+    def _snapshot_row(self, snapshot: Snapshot) -> Row:
+        file = self.cloud.storage.snapshots / f"{snapshot.id}.img"
+        return Row(
+            id=snapshot.id,
+            kind=f"snapshot {snapshot.volume.size} GiB",
+            name=tag(snapshot, "Name"),
+            state=snapshot.status,
+            address=snapshot.volume.id,
+            real=str(file),
+            health="ok" if file.exists() else "missing",
+        )
 
     def _health(self, volume: Volume, file: Path) -> str:
         if not file.exists():

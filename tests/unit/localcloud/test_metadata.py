@@ -128,3 +128,8 @@ def test_role_credentials_are_known_to_sts(cloud, launch):
         credentials["AccessKeyId"]
     )
     assert session.role_arn == role.arn
+
+    profile.roles = [iam.create_role("worker", "{}", "/", None, None, [], 3600)]
+    tree = metadata.tree(instance["PrivateIpAddress"])["latest"]["meta-data"]["iam"]
+    changed = json.loads(tree["security-credentials"]["worker"]())
+    assert changed["AccessKeyId"] != credentials["AccessKeyId"]

@@ -73,7 +73,7 @@ class TestCloud:
         os.kill(pid, 9)
         wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or _zombie(pid))
 
-    def ssh(self, address: str, command: str, seconds: float = 30) -> str:
+    def ssh(self, address: str, command: str, seconds: float = 120) -> str:
         """Run ``command`` as admin; retry until the host answers."""
         words = [
             "ssh", "-i", str(self.directory / "key"), "-o", "BatchMode=yes",
@@ -82,7 +82,7 @@ class TestCloud:
         ]  # fmt: skip
         give_up = time.monotonic() + seconds
         while True:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=120)
             if done.returncode == 0:
                 return done.stdout.strip()
             if done.returncode != 255 or time.monotonic() > give_up:

@@ -262,7 +262,7 @@ def test_a_private_subnet_has_no_way_out_and_no_way_in(cloud, launch, host, site
     address = inside["PrivateIpAddress"]
     assert wait_until(lambda: opens(host["PublicIpAddress"], 22))
     assert not opens(address, 22)
-    reached = f"timeout 30 bash -c 'until exec 3<>/dev/tcp/{address}/22; do sleep 0.2; done'"
+    reached = f"timeout 60 bash -c 'until exec 3<>/dev/tcp/{address}/22; do sleep 0.2; done'"
     assert cloud.ssh(host["PublicIpAddress"], f"{reached} 2>/dev/null; echo $?") == "0"
     way_out = cloud.run(
         "ssh", inside["InstanceId"], "curl", "-s", "-m", "3", "http://deb.debian.org", check=False
@@ -278,11 +278,11 @@ def test_another_vpc_is_out_of_reach_whatever_its_groups_say(cloud, launch, host
     allow(ec2, group, 22)
     far, near = (launch(SubnetId=subnet, SecurityGroupIds=[group]) for _ in range(2))
     reached = (
-        f"timeout 20 bash -c 'until exec 3<>/dev/tcp/{far['PrivateIpAddress']}/22;"
+        f"timeout 60 bash -c 'until exec 3<>/dev/tcp/{far['PrivateIpAddress']}/22;"
         " do sleep 0.2; done' 2>/dev/null; echo $?"
     )
     assert cloud.run("ssh", near["InstanceId"], "sh", "-c", reached).stdout.strip() == "0"
-    assert cloud.ssh(host["PublicIpAddress"], reached.replace("20", "5", 1)) == "124"
+    assert cloud.ssh(host["PublicIpAddress"], reached.replace("60", "5", 1)) == "124"
 
 
 def test_hosts_do_not_reach_this_machine(cloud, host):

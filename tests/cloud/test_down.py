@@ -30,6 +30,7 @@ class Machine:
     def __init__(self, cloud: TestCloud, prefix: str):
         settings = Settings.from_environment(cloud.environment)
         self.engine = f"--root={settings.state}/engine"
+        self.registered = Path("/run/localcloud", f"{settings.id}.json")
         self.marks = (f"lc{settings.id}", f"localcloud_{settings.id}", f"{settings.state}/", prefix)
 
     def look(self) -> dict[str, list[str]]:
@@ -92,6 +93,7 @@ def test_nothing_is_left_after_a_crash(doomed, loss):
         shutil.rmtree(cloud.state / "engine", ignore_errors=True)
         for path in cloud.state.glob("*.*"):
             path.unlink()
+        machine.registered.unlink()
     listed = cloud.run("status", check=False).stdout
     assert "left over: route to" in listed
     assert "(conmon)" in listed

@@ -141,6 +141,8 @@ def test_upload_without_javascript(visit, picture):
     page.wait_for_url(re.compile("/p/"))
     expect(page.get_by_role("img", name="1 face with the Chevron mustache")).to_be_visible()
     expect(page.get_by_role("img", name="The same picture before")).to_be_visible()
+    left, right = (page.locator(f".{each} img").bounding_box() for each in ("before", "after"))
+    assert left["x"] < right["x"]
     shoot(page, "result-without-javascript")
     page.get_by_role("radio", name="Walrus").check(force=True)
     page.get_by_role("button", name="Change the style").click()

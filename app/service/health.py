@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from functools import lru_cache
 from json import loads
 from pathlib import Path
@@ -100,10 +101,21 @@ def instance() -> dict[str, str]:
     }
 
 
+def release_of(prefix: str) -> str | None:
+    """The release whose environment is ``prefix`` (roles/web: NAME/venv); None elsewhere."""
+    home = Path(prefix).resolve().parent
+    return home.name if (home / "complete").exists() else None
+
+
+# Found out at the start: a later release may take the place that this one was started from.
+RELEASE = release_of(sys.prefix)
+
+
 def about() -> dict:
     return {
         "service": "Simple Mustache Service",
         "version": mustache.__version__,
+        "release": RELEASE,
         "host": socket.gethostname(),
         "worker": os.getpid(),
         "instance_id": None,

@@ -79,6 +79,16 @@ def test_info_on_ec2(client, on_ec2):
     assert "i-0123456789abcdef0" in page
 
 
+def test_a_release_is_known_by_the_folder_of_its_environment(tmp_path):
+    venv = tmp_path / "releases/1.0.0-0123abcd/venv"
+    venv.mkdir(parents=True)
+    slot = tmp_path / "slot"
+    slot.symlink_to(venv.parent)
+    assert health.release_of(str(slot / "venv")) is None
+    (venv.parent / "complete").touch()
+    assert health.release_of(str(slot / "venv")) == "1.0.0-0123abcd"
+
+
 @pytest.mark.parametrize("text", [None, "", "{", '{"v1": {"platform": "none"}}'])
 def test_info_elsewhere(client, tmp_path, monkeypatch, text):
     data = tmp_path / "instance-data.json"
@@ -90,6 +100,7 @@ def test_info_elsewhere(client, tmp_path, monkeypatch, text):
     health.instance.cache_clear()
     assert facts["instance_id"] is None
     assert facts["version"]
+    assert facts["release"] is None
     assert facts["host"]
     assert facts["stores"] == {
         "database": "sqlite",

@@ -391,6 +391,10 @@ def test_https_with_a_certificate_that_dns_proves(cloud, elb, balancer, group, a
 def test_access_logs_are_in_the_bucket(cloud, elb, balancer, addresses):
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="balancer-logs")
+    resource = "arn:aws:s3:::balancer-logs/web/AWSLogs/123456789012/*"
+    service = "logdelivery.elasticloadbalancing.amazonaws.com"
+    allow_logs = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "s3:PutObject"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allow_logs, "Resource": resource}]}
 
     def switch(value: str) -> None:
         elb.modify_load_balancer_attributes(
@@ -419,6 +423,9 @@ def test_access_logs_are_in_the_bucket(cloud, elb, balancer, addresses):
             if "/logged" in line
         ]  # fmt: skip
 
+    with pytest.raises(ClientError, match="S3bucket permission"):
+        switch("true")
+    s3.put_bucket_policy(Bucket="balancer-logs", Policy=json.dumps(policy))
     switch("true")
     assert get(addresses[0], "/logged?a=1", **{"User-Agent": 'te"st'})[0] == 200
     # HAProxy logs a request once it has answered it.

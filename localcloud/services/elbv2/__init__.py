@@ -33,6 +33,8 @@ log = logging.getLogger("localcloud.elbv2")
 HOSTED_ZONE = "Z35SXDOTRQ7X7K"
 ATTRIBUTES = {
     "access_logs.s3.enabled": "false",
+    "access_logs.s3.bucket": "",
+    "access_logs.s3.prefix": "",
     "client_keep_alive.seconds": "3600",
     "idle_timeout.timeout_seconds": "60",
     "load_balancing.cross_zone.enabled": "true",
@@ -62,7 +64,7 @@ class LoadBalancers(Service):
         self._silent: dict[str, int] = {}
         self._logs: dict[str, object] = {}
         self._lines: dict[str, list[str]] = {}
-        self._flushed = time.monotonic()
+        self._flushed: dict[str, float] = {}
 
     # load balancers
 
@@ -138,8 +140,11 @@ class LoadBalancers(Service):
     @hook(ELBv2Backend, "modify_load_balancer_attributes", "self, arn, attrs")
     def set_attributes(self, original, backend, arn, attrs):
         if attrs.get("access_logs.s3.enabled") == "true":
-            bucket = attrs.get("access_logs.s3.bucket", "")
-            if bucket not in self._s3().buckets:
+            bucket, prefix = (
+                attrs.get(f"access_logs.s3.{key}", "") for key in ("bucket", "prefix")
+            )
+            found = self._s3().buckets.get(bucket)
+            if found is None or not accesslog.may_deliver(found.policy, bucket, prefix):
                 raise InvalidConfigurationRequest(
                     f"Access Denied for bucket: {bucket}. Please check S3bucket permission"
                 )
@@ -274,6 +279,9 @@ class LoadBalancers(Service):
     def adopt(self) -> list[str]:
         self.appliances.warm()
         said = []
+        for balancer in self.all():
+            # Attributes that it did not have when it was made.
+            balancer.attrs = {**ATTRIBUTES, **balancer.attrs}
         known = {host.id for balancer in self.all() for host in balancer.nodes}
         said += [f"adopted load balancer {balancer.name}" for balancer in self.all()]
         for name, container in self.cloud.engine.containers().items():
@@ -517,7 +525,8 @@ class LoadBalancers(Service):
                 self._lines.setdefault(host.id, []).append(
                     accesslog.line(entry, identity, groups, certificates.get(entry["port"], "-"))
                 )
-            if time.monotonic() - self._flushed > accesslog.FLUSH_SECONDS:
+            since = self._flushed.setdefault(balancer.arn, time.monotonic())
+            if time.monotonic() - since > accesslog.FLUSH_SECONDS:
                 self._flush(balancer)
         else:
             for _ in self._records(balancer):
@@ -535,7 +544,7 @@ class LoadBalancers(Service):
                     yield host, entry
 
     def _flush(self, balancer) -> None:
-        self._flushed = time.monotonic()
+        self._flushed[balancer.arn] = time.monotonic()
         bucket = balancer.attrs.get("access_logs.s3.bucket", "")
         identity = balancer.arn.split("loadbalancer/", 1)[1]
         for host in balancer.nodes:

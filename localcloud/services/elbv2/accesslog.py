@@ -8,12 +8,29 @@ import json
 import secrets
 import socket
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from localcloud.settings import ACCOUNT, REGION
 
 # AWS publishes a file per node every five minutes.
 FLUSH_SECONDS = 60
+# Who writes them.
+SERVICE = "logdelivery.elasticloadbalancing.amazonaws.com"
+
+
+def may_deliver(policy: bytes | None, bucket: str, prefix: str) -> bool:
+    """Whether the bucket's policy lets load balancers write their logs."""
+    statements = json.loads(policy)["Statement"] if policy else []
+    folder = f"arn:aws:s3:::{bucket}/{_folder(prefix)}AWSLogs/{ACCOUNT}/"
+    return any(
+        statement["Effect"] == "Allow"
+        and isinstance(statement.get("Principal"), dict)
+        and SERVICE in _list(statement["Principal"].get("Service", []))
+        and any(fnmatchcase("s3:PutObject", each) for each in _list(statement["Action"]))
+        and any(fnmatchcase(f"{folder}log", each) for each in _list(statement["Resource"]))
+        for statement in _list(statements)
+    )
 
 
 def receive(path: Path) -> socket.socket:
@@ -94,9 +111,8 @@ def line(entry: dict, balancer: str, groups: dict[str, str], certificate: str = 
 
 def key(prefix: str, balancer: str, address: str, now: datetime) -> str:
     """The object that a batch of lines is stored as."""
-    start = f"{prefix.strip('/')}/" if prefix else ""
     return (
-        f"{start}AWSLogs/{ACCOUNT}/elasticloadbalancing/{REGION}/{now:%Y/%m/%d}/"
+        f"{_folder(prefix)}AWSLogs/{ACCOUNT}/elasticloadbalancing/{REGION}/{now:%Y/%m/%d}/"
         f"{ACCOUNT}_elasticloadbalancing_{REGION}_{balancer.replace('/', '.')}_"
         f"{now:%Y%m%dT%H%MZ}_{address}_{secrets.token_hex(4)}.log.gz"
     )
@@ -104,6 +120,15 @@ def key(prefix: str, balancer: str, address: str, now: datetime) -> str:
 
 def packed(lines: list[str]) -> bytes:
     return gzip.compress("".join(f"{each}\n" for each in lines).encode())
+
+
+def _folder(prefix: str) -> str:
+    return f"{prefix.strip('/')}/" if prefix else ""
+
+
+def _list(value) -> list:
+    """An IAM policy may give one thing instead of a list."""
+    return value if isinstance(value, list) else [value]
 
 
 def _milliseconds(*values: str) -> float:

@@ -2,10 +2,12 @@ import gzip
 import json
 import shlex
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
-from localcloud.services.elbv2 import accesslog
+from localcloud.services import elbv2
+from localcloud.services.elbv2 import LoadBalancers, accesslog
 
 ENTRY = {
     "client": "198.51.100.1:51234", "backend": "group_web", "server": "10.0.1.5:8000",
@@ -78,3 +80,68 @@ def test_objects_are_named_as_awss():
     assert key.startswith(start)
     assert key.endswith(".log.gz")
     assert gzip.decompress(accesslog.packed(["a", "b"])) == b"a\nb\n"
+
+
+ALLOW = {
+    "Effect": "Allow",
+    "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+    "Action": "s3:PutObject",
+    "Resource": "arn:aws:s3:::logs/web/AWSLogs/123456789012/*",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "prefix", "may"),
+    [
+        ({}, "web", True),
+        ({"Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::logs/*"]}, "", True),
+        ({}, "", False),
+        ({"Effect": "Deny"}, "web", False),
+        ({"Principal": "*"}, "web", False),
+        ({"Action": "s3:GetObject"}, "web", False),
+        ({"Resource": "arn:aws:s3:::other/*"}, "web", False),
+    ],
+)
+def test_who_may_write_logs(changes, prefix, may):
+    policy = {"Version": "2012-10-17", "Statement": {**ALLOW, **changes}}
+    assert accesslog.may_deliver(json.dumps(policy).encode(), "logs", prefix) is may
+    assert not accesslog.may_deliver(None, "logs", prefix)
+
+
+class S3:
+    """A bucket that remembers which balancer's logs came."""
+
+    def __init__(self):
+        self.buckets = {"logs": None}
+        self.keys = []
+
+    def put_object(self, bucket, key, content):
+        self.keys.append(key)
+
+
+def balancer(name, host):
+    return SimpleNamespace(
+        arn=f"arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/{name}/01",
+        attrs={"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs"},
+        nodes=[SimpleNamespace(id=host, public_address="127.0.0.9", address="")],
+        listeners={},
+    )
+
+
+def test_each_balancers_logs_are_shipped_in_their_own_time(monkeypatch):
+    s3, now = S3(), [1000.0]
+    service = LoadBalancers.__new__(LoadBalancers)
+    service.cloud = SimpleNamespace(backend=lambda name, *where: (
+        s3 if name == "s3" else SimpleNamespace(target_groups={})))  # fmt: skip
+    service._flushed, service._logs = {}, {}
+    service._lines = {"one": ["a"], "two": ["b"]}
+    monkeypatch.setattr(elbv2.time, "monotonic", lambda: now[0])
+    first, second = balancer("first", "one"), balancer("second", "two")
+    service._collect(first)
+    service._collect(second)
+    assert s3.keys == []
+    now[0] += accesslog.FLUSH_SECONDS + 1
+    # What ships the first's must not make the second wait for another minute.
+    service._collect(first)
+    service._collect(second)
+    assert [key.split("_us-east-1_app.")[1].split(".")[0] for key in s3.keys] == ["first", "second"]

@@ -25,6 +25,11 @@ options:
     description: Whether other members are deregistered. Only with O(state=present).
     type: bool
     default: false
+  spare_last:
+    description: Whether the targets stay when no other member is healthy to take their requests.
+      Only with O(state=absent).
+    type: bool
+    default: false
   state:
     description: Whether the targets are members.
     type: str
@@ -46,8 +51,12 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Drain a host before it is updated
-  lb_targets: {target_group: shop-web, targets: [i-0123456789abcdef0], state: absent}
+- name: Drain a host before it is updated, if another one serves meanwhile
+  lb_targets:
+    target_group: shop-web
+    targets: [i-0123456789abcdef0]
+    state: absent
+    spare_last: true
 
 - name: Put it back
   lb_targets: {target_group: shop-web, targets: [i-0123456789abcdef0]}
@@ -63,7 +72,7 @@ targets:
 
 import time
 
-from ansible.module_utils.target_groups import plan
+from ansible.module_utils.target_groups import others_healthy, plan
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 try:
@@ -121,7 +130,9 @@ def ensure(client, module):
         module.fail_json(msg=f"There is no target group {module.params['target_group']}.")
     before = states(health(client, arn)) if arn else {}
 
-    if absent:
+    if absent and module.params["spare_last"] and not others_healthy(before, targets):
+        register = deregister = drained = healthy = []
+    elif absent:
         register = []
         deregister = [each for each in targets if before.get(each, "draining") != "draining"]
         drained, healthy = [each for each in targets if each in before], []
@@ -150,6 +161,7 @@ def main():
             "target_group": {"type": "str", "required": True},
             "targets": {"type": "list", "elements": "str", "required": True},
             "purge": {"type": "bool", "default": False},
+            "spare_last": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "int", "default": 300},

@@ -41,3 +41,8 @@ def plan(states, wanted, purge):
     register = [target for target in wanted if target not in there]
     deregister = sorted(there - set(wanted)) if purge else []
     return register, deregister
+
+
+def others_healthy(states, leaving):
+    """Whether a member other than the ``leaving`` ones is healthy."""
+    return any(state == "healthy" and target not in leaving for target, state in states.items())

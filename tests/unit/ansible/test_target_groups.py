@@ -2,7 +2,7 @@
 
 import pytest
 
-from module_utils.target_groups import health_check, plan, wanted_health_check
+from module_utils.target_groups import health_check, others_healthy, plan, wanted_health_check
 
 
 def test_a_health_check_is_read_back_as_it_was_sent():
@@ -30,3 +30,20 @@ def test_what_is_not_given_is_not_sent():
 )
 def test_members(states, wanted, purge, register, deregister):
     assert plan(states, wanted, purge) == (register, deregister)
+
+
+@pytest.mark.parametrize(
+    ("states", "leaving", "others"),
+    [
+        ({}, ["i-1"], False),
+        ({"i-1": "healthy"}, ["i-1"], False),
+        ({"i-1": "healthy", "i-2": "healthy"}, ["i-1"], True),
+        ({"i-1": "healthy", "i-2": "healthy"}, ["i-1", "i-2"], False),
+        ({"i-1": "healthy", "i-2": "unhealthy"}, ["i-1"], False),
+        ({"i-1": "healthy", "i-2": "draining"}, ["i-1"], False),
+        # one that is ill may go when a healthy one stays
+        ({"i-1": "unhealthy", "i-2": "healthy"}, ["i-1"], True),
+    ],
+)
+def test_who_serves_when_some_leave(states, leaving, others):
+    assert others_healthy(states, leaving) is others

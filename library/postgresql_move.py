@@ -18,16 +18,19 @@ notes:
     time in which writes are refused."
   - Needs C(wal_level=logical) on the source (on RDS the parameter C(rds.logical_replication)).
   - Tables need a primary key. Large objects and schemas other than C(public) are not moved.
-  - Diff is not supported, because no other state than the databases' contents changes.
+  - Which server serves is noted in the databases themselves, so a run that was interrupted after
+    the switch can neither be undone by mistake nor lose what was written since.
 options:
   state:
     description:
       - V(copied) starts the copy, or goes on with it, and waits until it follows the source.
       - V(switched) makes the source refuse writes (SQLSTATE 25006), waits until the target has
         everything and compares all rows of both. When that fails, the source takes writes again.
-      - V(writable) makes the source take writes again, unless the app may use the target already.
+      - V(writable) makes the source take writes again, unless the app may use the target already,
+        which it says.
       - V(finished) removes what the move needed. The source keeps refusing writes. When the source
-        holds the copy of a move the other way that was given up, what that needed is removed.
+        holds the copy of a move the other way that was given up, what that needed is removed. It
+        fails when the app may have been led from the target to the source.
     type: str
     choices: [copied, switched, writable, finished]
     required: true
@@ -124,15 +127,21 @@ progress:
   type: str
   sample: 11 of 14 tables
 tables:
-  description: Rows and digest of each table, equal on both servers.
+  description: Rows and digest of each table, equal on both servers when they were compared.
   returned: with O(state=switched)
   type: dict
   sample: {pictures_picture: {rows: 1000, digest: 5d41402abc4b2a76}}
 refused_seconds:
-  description: How long writes were refused until O(command) had led the app to the target.
+  description:
+    - How long writes were refused until O(command) had led the app to the target. Null when an
+      earlier run had switched.
   returned: with O(state=switched)
   type: float
   sample: 0.42
+switched:
+  description: Whether the app may use the target already.
+  returned: with O(state=writable)
+  type: bool
 """
 
 import traceback
@@ -168,20 +177,21 @@ def copied(move, module):
 
 def switched(move, module):
     if module.check_mode:
-        return {"changed": True, "tables": {}, "refused_seconds": 0.0}
+        return {"changed": True, "tables": {}, "refused_seconds": None}
     return {"changed": True, **move.switch(module.params["wait"], module.params["command"])}
 
 
 def writable(move, module):
     if move.switched():
-        return {"changed": False}
+        return {"changed": False, "switched": True}
     if module.check_mode:
-        return {"changed": move.marked(move.source)}
-    return {"changed": move.allow_writes()}
+        return {"changed": move.refuses(move.source), "switched": False}
+    return {"changed": move.allow_writes(), "switched": False}
 
 
 def finished(move, module):
     if module.check_mode:
+        move.check_finish()
         return {"changed": move.marked(move.target)}
     try:
         abandoned = move.subscribed(move.source)
@@ -195,6 +205,25 @@ def finished(move, module):
     return {"changed": changed}
 
 
+def described(move, module):
+    """Reach the state; with ``diff``, what both servers were before and are after."""
+    state = module.params["state"]
+    try:
+        before = move.describe()
+    except MoveError:
+        return STATES[state](move, module)  # one is out of reach, which some states do without
+    result = STATES[state](move, module)
+    after = before | PREDICTED[state] if module.check_mode else move.describe()
+    return result | {"diff": {"before": before, "after": after if result["changed"] else before}}
+
+
+# What each state leaves, where it changes anything.
+PREDICTED = {
+    "copied": {"source": "takes writes", "target": "is being filled"},
+    "switched": {"source": "refuses writes: superseded", "target": "has everything"},
+    "writable": {"source": "takes writes"},
+    "finished": {"target": "is on its own"},
+}
 STATES = {"copied": copied, "switched": switched, "writable": writable, "finished": finished}
 
 
@@ -221,7 +250,7 @@ def main():
         module.params["name"],
     )
     try:
-        result = STATES[module.params["state"]](move, module)
+        result = described(move, module)
     except MoveError as error:
         module.fail_json(msg=str(error))
     except psycopg.Error as error:

@@ -3,7 +3,10 @@
 What marks the state of a move is in the databases themselves, in a schema called like the move:
 
 - on the target while it is filled, so that nothing else is ever taken for a copy and overwritten;
-- on the source while it refuses writes, and afterwards: it is then the superseded copy.
+  once it has proved equal, the proof is the schema's comment;
+- on the source while it refuses writes. Before the app may be led away, the schema's comment says
+  that this server is superseded, which it says until something is copied onto it again. So a
+  server that is left knows it by itself, whatever became of the run that moved the app.
 
 The source refuses writes through triggers with SQLSTATE 25006, the one of a read-only database:
 they take effect at once for all sessions, wait for transactions that are writing, and disturb no
@@ -11,6 +14,7 @@ reader. The app answers such writes with 503 and Retry-After.
 """
 
 import hashlib
+import json
 import os
 import pwd
 import secrets
@@ -22,7 +26,7 @@ import psycopg
 from psycopg import sql
 
 SCHEMA = "public"
-SWITCHED = "switched"
+SUPERSEDED = "superseded"
 LOCK_SECONDS = 3
 LOCK_ATTEMPTS = 5
 POLL_SECONDS = 0.05
@@ -49,6 +53,13 @@ from pg_index i join pg_class c on c.oid = i.indrelid
 join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
 join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey)
 where i.indisprimary group by c.relname
+"""
+COMMENT = """
+select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s
+"""
+REFUSES = """
+select 1 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+where n.nspname = %s and p.proname = 'refuse'
 """
 SEQUENCES = """
 select sequencename, coalesce(last_value, start_value), last_value is not null
@@ -154,6 +165,7 @@ class Move:
         self.target = target
         self.owner = owner
         self.name = name
+        self.led = False
 
     def reversed(self):
         return Move(self.target, self.source, self.owner, self.name)
@@ -205,6 +217,32 @@ class Move:
 
     def marked(self, server):
         return bool(server.value("select 1 from pg_namespace where nspname = %s", [self.name]))
+
+    def refuses(self, server):
+        return bool(server.value(REFUSES, [self.name]))
+
+    def superseded(self, server):
+        """Whether the app may have been led away from this server: another may know more."""
+        return self.refuses(server) and server.value(COMMENT, [self.name]) == SUPERSEDED
+
+    def proof(self):
+        """Rows and digest of each table when the target was found equal, None if it was not."""
+        said = self.target.value(COMMENT, [self.name])
+        return json.loads(said) if said and said.startswith("{") else None
+
+    def describe(self):
+        """Both sides in a few words, for people."""
+        if self.superseded(self.source):
+            source = "refuses writes: superseded"
+        else:
+            source = "refuses writes" if self.refuses(self.source) else "takes writes"
+        if self.superseded(self.target):
+            target = "refuses writes: superseded"
+        elif self.proof() is not None:
+            target = "has everything"
+        else:
+            target = "is being filled" if self.subscribed(self.target) else "is on its own"
+        return {"source": source, "target": target}
 
     def check_target(self):
         tables = self.target.rows(TABLES)
@@ -318,35 +356,40 @@ class Move:
     # --- the switch -------------------------------------------------------------------------------
 
     def switched(self):
-        """Whether the target has everything and the app may use it: there is no way back."""
-        said = self.target.value(
-            "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s",
-            [self.name],
-        )
-        return said == SWITCHED and self.marked(self.source)
+        """Whether the target has everything and the app may use it: there is no way back.
+
+        The target is asked only when the source says so: it may be out of reach.
+        """
+        return self.superseded(self.source) and self.proof() is not None
 
     def switch(self, seconds, command=()):
         """Refuse writes on the source until everything is on the target, and prove that it is.
 
-        Then run ``command``, which makes the app use the target. If anything fails, or takes more
-        than ``seconds``, the source takes writes again and MoveError says why. Returns the proof:
-        rows and digest of each table, and how long writes were refused.
+        Then run ``command``, which makes the app use the target. If anything fails before the app
+        may use it, or takes more than ``seconds``, the source takes writes again and MoveError says
+        why. Returns the proof: rows and digest of each table, and how long writes were refused,
+        which is None when an earlier run had come that far.
         """
-        started, tables = time.monotonic(), {}
+        if self.switched():
+            # That run may have led the app away, so writes stay refused whatever happens.
+            self.lead(command)
+            return {"tables": self.proof(), "refused_seconds": None}
         try:
-            if not self.switched():
-                comparison = Comparison(self.source, self.target)
-                comparison.read()
-                self.target.run("comment on schema {} is null", self.name)
-                self.refuse_writes()
-                started = time.monotonic()
-                self.catch_up(started + seconds)
-                self.copy_sequences()
-                tables = comparison.prove()
-                self.target.run("comment on schema {} is {}", self.name, sql.Literal(SWITCHED))
-            ended = self.lead(command) if command else time.monotonic()
+            comparison = Comparison(self.source, self.target)
+            comparison.read()
+            self.target.run("comment on schema {} is null", self.name)
+            self.refuse_writes()
+            started = time.monotonic()
+            self.catch_up(started + seconds)
+            self.copy_sequences()
+            tables = comparison.prove()
+            self.source.run("comment on schema {} is {}", self.name, sql.Literal(SUPERSEDED))
+            said = sql.Literal(json.dumps(tables))
+            self.target.run("comment on schema {} is {}", self.name, said)
+            ended = self.lead(command)
         except BaseException:
-            self.allow_writes()
+            if not self.led:
+                self.allow_writes()
             raise
         return {"tables": tables, "refused_seconds": round(ended - started, 2)}
 
@@ -356,13 +399,16 @@ class Move:
         From its first line of output on the app writes there: nothing may take that back, whatever
         becomes of what the command tidies up afterwards.
         """
+        if not command:
+            self.led = True
+            return time.monotonic()
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as program:
-            led = bool(program.stdout.readline())
+            self.led = bool(program.stdout.readline())
             ended = time.monotonic()
             _, errors = program.communicate()
-        if program.returncode and not led:
+        if program.returncode and not self.led:
             raise MoveError(f"The app was not led to {self.target}: {errors.strip()}")
         return ended
 
@@ -391,7 +437,7 @@ class Move:
 
     def allow_writes(self):
         """Undo ``refuse_writes``; return whether writes were refused."""
-        refused = self.marked(self.source)
+        refused = self.refuses(self.source)
         if refused:
             self.source.run("drop schema {} cascade", self.name)
         return refused
@@ -418,8 +464,10 @@ class Move:
     def finish(self, reachable=True):
         """Leave no trace but the mark on the superseded source; return whether there was any.
 
-        ``reachable`` is False when the source is gone for good.
+        ``reachable`` is False when the source is gone for good. Raises when it is the target that
+        the app was led away from: it would take writes again without what was written since.
         """
+        self.check_finish()
         if not self.marked(self.target) and not self.subscribed(self.target):
             return False
         self.unsubscribe(reachable)
@@ -428,6 +476,13 @@ class Move:
             self.drop_role()
         self.target.run("drop schema if exists {} cascade", self.name)
         return True
+
+    def check_finish(self):
+        if self.superseded(self.target):
+            raise MoveError(
+                f"The app may have been led from {self.target} to {self.source}, which then has "
+                "what was written since. Run the playbook again: it looks where the app is first."
+            )
 
     def unsubscribe(self, reachable=True):
         target, source, name = self.target, self.source, self.name

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cloud.conftest import allow
+from cloud.conftest import allow, launching
 
 pytestmark = pytest.mark.cloud
 
@@ -34,12 +34,13 @@ def variables(cloud, site, tmp_path_factory):
     return path
 
 
-def play(cloud, name: str, variables: Path, *options: str) -> int:
+def play(cloud, name: str, variables: Path, *options: str, where=("-i", "localhost,", "-c", "local")
+         ) -> int:  # fmt: skip
     """Run a play; return how many tasks changed something."""
     done = subprocess.run(
         [
-            str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,",
-            "-c", "local", "-e", f"@{variables}", *options, str(PLAYS / f"{name}.yml"),
+            str(Path(sys.executable).with_name("ansible-playbook")), *where,
+            "-e", f"@{variables}", *options, str(PLAYS / f"{name}.yml"),
         ],
         cwd=PLAYS,
         env={
@@ -99,6 +100,53 @@ def test_groups_that_refer_to_each_other_are_made_kept_and_removed(cloud, variab
     assert play(cloud, "security_groups", variables, "-e", '{"wanted": []}') == 1
     groups = cloud.client("ec2").describe_security_groups()["SecurityGroups"]
     assert [each for each in groups if each["GroupName"].startswith("modules-")] == []
+
+
+@pytest.fixture
+def databases(cloud, site, variables):
+    """Two databases that reach each other, and a host that reaches both: its address, theirs."""
+    rds, ec2 = cloud.client("rds"), cloud.client("ec2")
+    group = ec2.create_security_group(GroupName="move", Description="move", VpcId=site.vpc)
+    allow(ec2, group["GroupId"], 5432, group["GroupId"])
+    rds.create_db_subnet_group(
+        DBSubnetGroupName="move",
+        DBSubnetGroupDescription="move",
+        SubnetIds=[site.public, site.private],
+    )
+    rds.create_db_parameter_group(
+        DBParameterGroupName="move", DBParameterGroupFamily="postgres17", Description="move"
+    )
+    rds.modify_db_parameter_group(
+        DBParameterGroupName="move",
+        Parameters=[{"ParameterName": "rds.logical_replication", "ParameterValue": "1",
+                     "ApplyMethod": "pending-reboot"}],
+    )  # fmt: skip
+    names = ("move-1", "move-2")
+    with launching(cloud, site) as launch:
+        host = launch(SecurityGroupIds=[site.group, group["GroupId"]])
+        made = [
+            rds.create_db_instance(
+                DBInstanceIdentifier=name, DBInstanceClass="db.t4g.micro", Engine="postgres",
+                AllocatedStorage=20, MasterUsername="mustache",
+                MasterUserPassword=json.loads(variables.read_text())["password"],
+                DBSubnetGroupName="move", DBParameterGroupName="move",
+                VpcSecurityGroupIds=[group["GroupId"]],
+            )["DBInstance"]
+            for name in names
+        ]  # fmt: skip
+        yield host["PublicIpAddress"], [each["Endpoint"]["Address"] for each in made]
+    for name in names:
+        rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def test_a_database_moves_and_what_goes_wrong_on_the_way_loses_nothing(cloud, variables, databases):
+    host, servers = databases
+    cloud.ssh(host, "true")
+    where = [
+        "-i", f"{host},", "-u", "admin", "--private-key", str(cloud.directory / "key"),
+        "--ssh-common-args", "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+    ]  # fmt: skip
+    play(cloud, "move", variables, "-e", json.dumps({"servers": servers}), where=where)
 
 
 def test_readiness_says_what_is_missing_and_changes_nothing(cloud, variables):

@@ -103,3 +103,44 @@ def test_an_app_that_is_not_led_to_the_target_fails_the_move():
 
 def test_what_fails_after_the_app_was_led_takes_nothing_back():
     assert lead("print('led'); raise SystemExit(1)") <= time.monotonic()
+
+
+class Noting(Move):
+    """A move between servers that only have marks; notes when writes are allowed again."""
+
+    def __init__(self, switched):
+        super().__init__("the source", "the target", "owner", "move")
+        self.allowed = False
+        self.was_switched = switched
+
+    def switched(self):
+        return self.was_switched
+
+    def proof(self):
+        return {"picture": {"rows": 1, "digest": "aa"}}
+
+    def allow_writes(self):
+        self.allowed = True
+
+
+def test_a_switch_that_is_finished_later_never_opens_the_old_server():
+    move = Noting(switched=True)
+
+    with pytest.raises(MoveError, match="not led"):
+        move.switch(1, ["false"])
+
+    assert not move.allowed
+
+
+def test_a_switch_that_is_finished_later_has_the_proof_of_the_first_run():
+    result = Noting(switched=True).switch(1, ["echo", "led"])
+
+    assert result == {"tables": {"picture": {"rows": 1, "digest": "aa"}}, "refused_seconds": None}
+
+
+def test_the_server_that_the_app_has_left_is_never_opened_by_finishing():
+    move = Noting(switched=False)
+    move.superseded = lambda server: server == "the target"
+
+    with pytest.raises(MoveError, match="led from the target to the source"):
+        move.finish()

@@ -19,6 +19,8 @@ with open({log!r}, "a") as log:
 for word in sys.argv:
     if word.startswith("--file="):
         open(word[7:], "w").close()
+if sys.argv[0].endswith("psql"):
+    print(os.environ.get("MARK", ""))
 """
 
 
@@ -41,7 +43,7 @@ class Bucket:
 @pytest.fixture
 def script(tmp_path, monkeypatch):
     """The script's names, with its directories and programs in ``tmp_path``."""
-    for program in ("pg_dump", "pg_restore"):
+    for program in ("psql", "pg_dump", "pg_restore"):
         path = tmp_path / program
         path.write_text(NOTE.format(python=sys.executable, log=str(tmp_path / "log")))
         path.chmod(0o755)
@@ -66,7 +68,7 @@ def test_no_password_is_in_the_arguments_of_a_program(script, tmp_path, monkeypa
     script["restore"]("latest")
 
     assert [Path(argv[0]).name for argv, _ in calls(tmp_path)] == [
-        "pg_dump", "pg_restore", "pg_restore"
+        "psql", "pg_dump", "pg_restore", "pg_restore"
     ]  # fmt: skip
     assert not any("secret" in word or "se%63ret" in word for argv, _ in calls(tmp_path)
                    for word in argv)  # fmt: skip
@@ -91,3 +93,13 @@ def test_a_database_behind_a_socket_needs_no_password(script, tmp_path, monkeypa
     assert environment["PGHOST"] == "/run/postgresql"
     assert environment["PGDATABASE"] == "shop"
     assert "PGPASSWORD" not in environment
+
+
+def test_a_database_that_the_app_has_left_is_not_dumped(script, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+    monkeypatch.setenv("MARK", "1")
+
+    with pytest.raises(script["BackupError"], match="has left this database"):
+        script["create"]()
+
+    assert [Path(argv[0]).name for argv, _ in calls(tmp_path)] == ["psql"]

@@ -29,16 +29,17 @@ pytestmark = pytest.mark.cloud
 class Project:
     """The playbooks, run against the tests' cloud in an environment of their own."""
 
-    def __init__(self, cloud):
+    def __init__(self, cloud, name="test", cidr="10.151.0.0/16"):
         self.cloud = cloud
+        self.name = name
         self.url = f"https://mustache.localhost:{cloud.environment['LOCALCLOUD_HTTPS_PORT']}"
         self.authority = str(cloud.state / "authority" / "ca.pem")
         self.environment = (
             os.environ
             | cloud.environment
             | {
-                "MUSTACHE_ENVIRONMENT": "test",
-                "MUSTACHE_CIDR": "10.151.0.0/16",
+                "MUSTACHE_ENVIRONMENT": name,
+                "MUSTACHE_CIDR": cidr,
                 "ANSIBLE_FORCE_COLOR": "0",
                 "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
             }
@@ -58,7 +59,7 @@ class Project:
 
     def instances(self, *states):
         """The project's own, of those that the tests' cloud has."""
-        filters = [{"Name": "tag:Environment", "Values": ["test"]}]
+        filters = [{"Name": "tag:Environment", "Values": [self.name]}]
         if states:
             filters.append({"Name": "instance-state-name", "Values": states})
         found = self.cloud.client("ec2").describe_instances(Filters=filters)["Reservations"]

@@ -1,0 +1,139 @@
+"""Moves of the database that are cut off after the switch: the app writes to the new server, and
+the settings still name the old one. Nothing that was acknowledged may be lost, whatever comes next.
+
+The steps build on each other, so they are one test with a subtest each.
+"""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from botocore.exceptions import ClientError
+from cloud.test_stage1 import Project, changed, said
+
+from tests.localhost import resolve_localhost
+
+pytestmark = pytest.mark.cloud
+
+REFUSAL = json.dumps({"__type": "AccessDeniedException", "message": "not now"}).encode()
+
+
+@contextmanager
+def refusing(cloud):
+    """Address of an API that is the cloud's, but does not let anybody change DATABASE_URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            target = self.headers.get("X-Amz-Target", "")
+            if target.endswith(".PutParameter") and b"/DATABASE_URL" in body:
+                self.answer(400, {"Content-Type": "application/x-amz-json-1.1"}, REFUSAL)
+                return
+            port = int(cloud.environment["LOCALCLOUD_PORT"])
+            connection = HTTPConnection("127.0.0.1", port, timeout=300)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            self.answer(answer.status, dict(answer.getheaders()), answer.read())
+            connection.close()
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+        def answer(self, status, headers, body):
+            self.send_response_only(status)
+            for name, value in headers.items():
+                if name.lower() not in ("connection", "content-length", "transfer-encoding"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Pictures:
+    """What visitors have uploaded, and got a yes for."""
+
+    def __init__(self, project):
+        self.project = project
+        self.kept = []
+
+    def add(self):
+        picture = self.project.upload()
+        self.kept.append((picture, self.project.files(picture)))
+
+    def all_there(self):
+        return all(self.project.files(picture) == files for picture, files in self.kept)
+
+
+def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
+    resolve_localhost()
+    project = Project(cloud, "move", "10.150.0.0/16")
+    pictures = Pictures(project)
+
+    def setting():
+        name = "/mustache/move/web/DATABASE_URL"
+        return cloud.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+
+    def rds():
+        return cloud.client("rds").describe_db_instances(DBInstanceIdentifier="mustache-move")
+
+    project.play("stage1")
+    pictures.add()
+
+    with subtests.test("cut off after the switch, it says so, and the site takes writes"):
+        with refusing(cloud) as endpoint:
+            output = project.play("stage3", "-e", f"aws_endpoint_url={endpoint}", code=2)
+        assert "Run the same playbook again to finish the move" in said(output)
+        assert "%2Frun" in setting()
+        assert pictures.all_there()
+        pictures.add()
+
+    with subtests.test("what the app has left is not taken for a backup"):
+        assert "the app has left this database" in said(project.play("backup", code=2))
+
+    with subtests.test("the same playbook finishes it"):
+        output = project.play("stage3")
+        assert "every row compared on both servers" in said(output)
+        assert "mustache-move." in setting()
+        assert pictures.all_there()
+        pictures.add()
+
+    with subtests.test("from stage 1 to 3 in one go, a second run changes nothing"):
+        assert set(changed(project.play("stage3")).values()) == {0}
+
+    with subtests.test("the same on the way down"):
+        with refusing(cloud) as endpoint:
+            output = project.play("stage1", "-e", f"aws_endpoint_url={endpoint}", code=2)
+        assert "Run the same playbook again to finish the move" in said(output)
+        assert rds()
+        pictures.add()
+
+    with subtests.test("the playbook of a stage before finds the database and moves it back"):
+        output = project.play("stage2")
+        assert "every row compared on both servers" in said(output)
+        assert "mustache-move." in setting()
+        assert pictures.all_there()
+
+    with subtests.test("destroy does not leave data without a backup"):
+        ids = [each["InstanceId"] for each in project.instances("running")]
+        cloud.client("ec2").stop_instances(InstanceIds=ids)
+        refused = project.play("destroy", "-e", "confirm_destroy=move", code=2)
+        assert "last_backup=false" in refused
+        assert rds()
+
+    with subtests.test("unless it is told to"):
+        project.play("destroy", "-e", "confirm_destroy=move", "-e", "last_backup=false")
+        with pytest.raises(ClientError, match="not found"):
+            rds()

@@ -102,6 +102,10 @@ groups:
   returned: always
   type: dict
   sample: {lb: sg-0123456789abcdef0}
+surplus:
+  description: Whether rules or groups that are not listed stay, because they were not to be purged.
+  returned: always
+  type: bool
 """
 
 from ansible.module_utils.security_groups import (
@@ -189,28 +193,32 @@ def ensure(client, module):
         ids[name] = UNKNOWN if module.check_mode else create(client, module, listed[name])
     names = {group_id: name for name, group_id in ids.items()}
     changed = bool(created)
+    surplus = not module.params["purge_groups"] and not ids.keys() <= listed.keys()
     for name, item in listed.items():
         there = current_rules(current[name]["IpPermissions"]) if name in current else {}
-        *steps, rules = plan(there, wanted_rules(item["rules"], ids), module.params["purge_rules"])
+        wanted = wanted_rules(item["rules"], ids)
+        *steps, rules = plan(there, wanted, module.params["purge_rules"])
+        surplus = surplus or not rules.keys() <= wanted.keys()
         after[name] = shown(rules, names)
         if any(steps):
             changed = True
             if not module.check_mode:
                 write(client, ids[name], *steps)
 
-    surplus = [name for name in ids if name not in listed] if module.params["purge_groups"] else []
+    purged = [name for name in ids if name not in listed] if module.params["purge_groups"] else []
     # AWS deletes no group that a rule of another refers to, so rules go first.
-    for name in surplus:
+    for name in purged:
         changed = True
         del after[name]
         if not module.check_mode:
             write(client, ids[name], {}, current_rules(current[name]["IpPermissions"]), {})
-    for name in surplus:
+    for name in purged:
         if not module.check_mode:
             IN_USE(client.delete_security_group)(GroupId=ids[name])
     return {
         "changed": changed,
         "groups": {name: ids[name] for name in listed},
+        "surplus": surplus,
         "diff": {"before": before, "after": after},
     }
 

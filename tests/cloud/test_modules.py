@@ -96,6 +96,10 @@ def test_settings_are_changed_purged_and_removed_and_the_secret_stays(cloud, var
 def test_groups_that_refer_to_each_other_are_made_kept_and_removed(cloud, variables):
     assert play(cloud, "security_groups", variables) == 1
     assert play(cloud, "security_groups", variables) == 0
+    fewer = [{"name": "left", "description": "Left", "rules": []}]
+    for wanted in (fewer, []):
+        left = json.dumps({"wanted": wanted, "purge": False, "surplus": True})
+        assert play(cloud, "security_groups", variables, "-e", left) == 0
     assert play(cloud, "security_groups", variables, "-e", '{"wanted": []}', "--check") == 1
     assert play(cloud, "security_groups", variables, "-e", '{"wanted": []}') == 1
     groups = cloud.client("ec2").describe_security_groups()["SecurityGroups"]

@@ -78,7 +78,7 @@ validation:
   sample: {name: _0123.shop.example.com., type: CNAME, value: _4567.acm-validations.aws.}
 """
 
-import hashlib
+import secrets
 import time
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -112,12 +112,12 @@ def find(client, domain, tags):
 
 
 def request(client, domain, tags):
-    # The token makes a request that is repeated within the hour the same one.
-    token = hashlib.sha256(f"{domain} {sorted(tags.items())}".encode()).hexdigest()[:32]
     return client.request_certificate(
         DomainName=domain,
         ValidationMethod="DNS",
-        IdempotencyToken=token,
+        # Makes one of what botocore sends again. A token of the name's own would for an hour answer
+        # with a certificate that was deleted meanwhile.
+        IdempotencyToken=secrets.token_hex(16),
         Tags=[{"Key": key, "Value": tags[key]} for key in sorted(tags)],
     )["CertificateArn"]
 

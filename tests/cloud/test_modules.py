@@ -153,6 +153,15 @@ def test_a_database_moves_and_what_goes_wrong_on_the_way_loses_nothing(cloud, va
     play(cloud, "move", variables, "-e", json.dumps({"servers": servers}), where=where)
 
 
+def test_a_certificate_that_was_deleted_is_made_anew(cloud, variables):
+    for _ in range(2):
+        assert play(cloud, "certificate", variables) == 1
+        assert play(cloud, "certificate", variables) == 0
+        assert play(cloud, "certificate", variables, "-e", "state=absent") == 1
+    listed = cloud.client("acm").list_certificates()["CertificateSummaryList"]
+    assert "modules.example" not in {each["DomainName"] for each in listed}
+
+
 def test_readiness_says_what_is_missing_and_changes_nothing(cloud, variables):
     assert play(cloud, "readiness", variables) == 0
 

@@ -107,13 +107,16 @@ test-unit: test-packages ## modules, inventories and the local cloud without a h
 	pytest tests/unit -n 2
 
 .PHONY: test-cloud
-test-cloud: test-packages ## real hosts: the local cloud, stage 1, Molecule
+test-cloud: test-packages ## real hosts: the local cloud, the stages, Molecule
 	pytest tests/cloud
 
 # A quarter of an hour on its own, with a machine to itself: it measures what visitors notice.
+# `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`; `CLIMB=` for all.
+CLIMB ?= up-and-down
+
 .PHONY: test-ladder
 test-ladder: test-packages ## the ladder up and down with visitors on the site (not in `make test`)
-	pytest tests/ladder
+	pytest tests/ladder $(if $(CLIMB),-k $(CLIMB))
 
 .PHONY: molecule
 molecule: env machine ## test the roles on hosts of the local cloud (SCENARIO=web)

@@ -12,9 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud.test_stage1 import Project, changed, said
-
-from tests.localhost import resolve_localhost
+from cloud.project import Project, changed, said
 
 pytestmark = pytest.mark.cloud
 
@@ -78,7 +76,6 @@ class Pictures:
 
 
 def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
-    resolve_localhost()
     project = Project(cloud, "move", "10.150.0.0/16")
     pictures = Pictures(project)
 

@@ -3,174 +3,17 @@
 The steps build on each other, so they are one test with a subtest each.
 """
 
-import os
 import re
 import shutil
-import socket
 import subprocess
-import threading
-import time
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import requests
-import skimage.data
-
-from tests.localhost import resolve_localhost
-
-ROOT = Path(__file__).resolve().parents[2]
-PICTURE = Path(skimage.data.__file__).parent / "astronaut.png"  # public domain
-RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.M)
+from cloud import browser
+from cloud.conftest import wait_until
+from cloud.project import ROOT, Project, Visitor, changed, closed, said
 
 pytestmark = pytest.mark.cloud
-
-
-class Project:
-    """The playbooks, run against the tests' cloud in an environment of their own."""
-
-    def __init__(self, cloud, name="test", cidr="10.151.0.0/16"):
-        self.cloud = cloud
-        self.name = name
-        self.url = f"https://mustache.localhost:{cloud.environment['LOCALCLOUD_HTTPS_PORT']}"
-        self.authority = str(cloud.state / "authority" / "ca.pem")
-        self.environment = (
-            os.environ
-            | cloud.environment
-            | {
-                "MUSTACHE_ENVIRONMENT": name,
-                "MUSTACHE_CIDR": cidr,
-                "ANSIBLE_FORCE_COLOR": "0",
-                "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
-            }
-        )
-
-    def play(self, name, *options, code=0):
-        done = subprocess.run(
-            ["ansible-playbook", f"playbooks/{name}.yml", *options],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
-        assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
-        return done.stdout
-
-    def instances(self, *states):
-        """The project's own, of those that the tests' cloud has."""
-        filters = [{"Name": "tag:Environment", "Values": [self.name]}]
-        if states:
-            filters.append({"Name": "instance-state-name", "Values": states})
-        found = self.cloud.client("ec2").describe_instances(Filters=filters)["Reservations"]
-        return [instance for reservation in found for instance in reservation["Instances"]]
-
-    def untagged(self):
-        """What the tagging API does not list of what the playbooks make."""
-        ec2, iam = self.cloud.client("ec2"), self.cloud.client("iam")
-        own = [{"Name": "tag:Environment", "Values": ["test"]}]
-        zones = self.cloud.client("route53").list_hosted_zones()["HostedZones"]
-        by_name = [
-            *(each["RoleName"] for each in iam.list_roles()["Roles"]),
-            *(
-                each["InstanceProfileName"]
-                for each in iam.list_instance_profiles()["InstanceProfiles"]
-            ),
-        ]
-        return [
-            *(each["PublicIp"] for each in ec2.describe_addresses(Filters=own)["Addresses"]),
-            *(each["KeyName"] for each in ec2.describe_key_pairs(Filters=own)["KeyPairs"]),
-            *(each["VolumeId"] for each in ec2.describe_volumes(Filters=own)["Volumes"]),
-            *(each for each in by_name if each.startswith("mustache-test")),
-            *(each["Name"] for each in zones if each["Name"] == "mustache.localhost."),
-        ]
-
-    def graph(self):
-        done = subprocess.run(
-            ["ansible-inventory", "--graph"],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-        return done.stdout
-
-    def get(self, path):
-        return requests.get(self.url + path, verify=self.authority, timeout=30)
-
-    def files(self, picture):
-        """The bytes of a picture as it came and with its mustaches, as the site gives them."""
-        urls = (picture["original_url"], picture["mustached_url"])
-        answers = [self.get(urlsplit(url).path) for url in urls]
-        assert [answer.status_code for answer in answers] == [200, 200]
-        return [answer.content for answer in answers]
-
-    def upload(self):
-        with PICTURE.open("rb") as file:
-            answer = requests.post(
-                f"{self.url}/api/pictures",
-                files={"image": ("astronaut.png", file, "image/png")},
-                verify=self.authority,
-                timeout=60,
-            )
-        assert answer.status_code == 201, answer.text
-        return answer.json()
-
-
-def changed(output):
-    """Host to number of changes, from the recap; nothing may have failed."""
-    found = RECAP.findall(output)
-    assert found, output[-2000:]
-    assert all(failed == unreachable == "0" for *_, unreachable, failed in found), output[-2000:]
-    return {host: int(number) for host, _, number, _, _ in found}
-
-
-def said(output):
-    """The output without the line breaks that its format puts in."""
-    return " ".join(output.split())
-
-
-class Visitor(threading.Thread):
-    """Asks for pages without a pause and keeps what went wrong."""
-
-    def __init__(self, project):
-        super().__init__(daemon=True)
-        self.project = project
-        self.requests = 0
-        self.failures = []
-        self.slowest = 0.0
-        self._end = threading.Event()
-
-    def run(self):
-        paths = ["/", "/info?format=json", "/api/styles", "/readyz"]
-        while not self._end.wait(0.05):
-            path = paths[self.requests % len(paths)]
-            self.requests += 1
-            started = time.monotonic()
-            try:
-                answer = self.project.get(path)
-            except requests.RequestException as error:
-                self.failures.append(f"{path}: {error}")
-            else:
-                if answer.status_code != 200:
-                    self.failures.append(f"{path}: {answer.status_code}")
-            self.slowest = max(self.slowest, time.monotonic() - started)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self.join()
-
-
-def closed(address, port):
-    with socket.socket() as connection:
-        connection.settimeout(1)
-        return connection.connect_ex((address, port)) != 0
 
 
 @pytest.fixture
@@ -183,8 +26,7 @@ def wheelhouse():
 
 @pytest.mark.usefixtures("wheelhouse")
 def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
-    resolve_localhost()
-    project = Project(cloud)
+    project = Project(cloud, "test", "10.151.0.0/16")
     version = re.search(r'__version__ = "(.+)"', (ROOT / "app/mustache/__init__.py").read_text())[1]
 
     with subtests.test("--check announces everything and makes nothing"):
@@ -213,6 +55,15 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         files = project.files(picture)
         assert files[0] != files[1]
 
+    with (
+        subtests.test("so does one that a visitor brings with Chromium"),
+        browser.browsing(project) as page,
+    ):
+        browser.upload(project, page, "stage1")
+
+    with subtests.test("the site keeps its contract"):
+        project.keeps_contract()
+
     with subtests.test("the inventory has the host by role, stage and zone"):
         graph = project.graph()
         for group in ("role_web", "stage_1", "zone_us_east_1a"):
@@ -237,8 +88,18 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         ]
 
     with subtests.test("only the open ports are open"):
-        assert [port for port in (22, 80) if closed(address, port)] == []
-        assert [port for port in (25, 5432, 8000, 9000) if not closed(address, port)] == []
+        shut, inside = (25, 5432, 8000, 9000), instance["PrivateIpAddress"]
+        # Where nobody listens it would not be the firewall that turns visitors away.
+        for port in shut:
+            on_host(
+                f"nc -z {inside} {port} || systemd-run --quiet --unit=listener-{port}"
+                f" systemd-socket-activate --listen={inside}:{port} --accept /bin/true"
+            )
+        everyone = " && ".join(f"nc -z {inside} {port}" for port in shut)
+        wait_until(lambda: on_host(f"{everyone} && echo they listen || true"))
+        assert [port for port in (22, 80, 443) if closed(address, port)] == []
+        assert [port for port in shut if not closed(address, port)] == []
+        on_host('systemctl stop "listener-*"')
 
     with subtests.test("the site says which host answers"):
         about = project.get("/info?format=json").json()
@@ -319,12 +180,7 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         assert "confirm_destroy=test" in project.play("destroy", code=2)
         assert len(project.untagged()) == 6
         project.play("destroy", "-e", "confirm_destroy=test")
-        tagged = cloud.client("resourcegroupstaggingapi").get_resources(
-            TagFilters=[{"Key": "Environment", "Values": ["test"]}]
-        )["ResourceTagMappingList"]
-        arns = [item["ResourceARN"] for item in tagged]
-        # AWS names an instance for an hour after its end.
-        left = [arn for arn in arns if not arn.endswith(instance["InstanceId"])]
+        left = project.left()
         assert [arn.split("-backups-")[0] for arn in left] == ["arn:aws:s3:::mustache-test"]
         assert [each["State"]["Name"] for each in project.instances()] == ["terminated"]
         assert project.untagged() == []

@@ -1,6 +1,6 @@
-"""The whole ladder with visitors on the site, on a local cloud of the test's own.
+"""Climbs with visitors on the site, on a local cloud of the test's own.
 
-`pytest tests/ladder -s` shows how it goes; the reports are in artifacts/ladder/.
+`pytest tests/ladder -s -k up-and-down` shows how it goes; the reports are in artifacts/ladder/.
 """
 
 import json
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.conftest import free_ports
-from tests.ladder.climb import ROOT, Move, Plan, climb
+from tests.cloud.project import contract
+from tests.ladder.climb import ROOT, Move, Plan, climb, playbook, say
 from tests.localhost import resolve_localhost
 
 ENVIRONMENT = "ladder"
@@ -21,20 +22,29 @@ NO_LIMIT = {"app_settings": {"UPLOAD_RATE": "0/60"}}
 DESTROY = Move("destroy", {"confirm_destroy": ENVIRONMENT, "destroy_backups": "true"})
 
 
-def to(stage: int, refused: float = 0, down: float = 0, **variables: str) -> Move:
+def to(stage: int, refused: float = 0, down: float = 0, **variables: object) -> Move:
     return Move(f"stage{stage}", NO_LIMIT | variables, refused, down)
 
 
-LADDER = [
-    to(1),
-    to(2, refused=10),
-    to(3),
-    to(2, refused=10),
-    to(1, refused=10),
-    DESTROY,
-]
-# The only host stops to change its type.
-BIGGER_BOX = [to(1), to(1, web_instance_type="t3.medium", down=60), DESTROY]
+# The moves of each climb, and the pictures that are there from the first stage on.
+CLIMBS = {
+    # Going from 3 to 2, the database stays where it is: nothing is refused.
+    "up-and-down": ([to(1), to(2, refused=10), to(3), to(2), to(1, refused=10), DESTROY], 200),
+    "straight": ([to(1), to(3, refused=10), to(1, refused=10), DESTROY], 200),
+    "wider": (
+        [
+            to(3),
+            to(3, web_count=3),
+            to(3, web_count=3, web_instance_type="t3.medium"),
+            to(3, web_instance_type="t3.medium"),
+            DESTROY,
+        ],
+        50,
+    ),
+    "thousand-pictures": ([to(1), to(2, refused=10), DESTROY], 1000),
+    # The only host stops to change its type.
+    "bigger-box": ([to(1), to(1, web_instance_type="t3.medium", down=60), DESTROY], 200),
+}
 
 
 @pytest.fixture
@@ -67,20 +77,31 @@ def localcloud(*words: str) -> str:
 
 
 @pytest.mark.cloud
-@pytest.mark.parametrize(
-    ("name", "moves"),
-    [("ladder", LADDER), ("bigger-box", BIGGER_BOX)],
-    ids=["ladder", "bigger box"],
-)
-def test_visitors_keep_all_they_have(cloud: Path, name: str, moves: list[Move]):
+@pytest.mark.parametrize("name", CLIMBS)
+def test_visitors_keep_all_they_have(cloud: Path, name: str):
     resolve_localhost()
+    moves, pictures = CLIMBS[name]
     plan = Plan(
         base_url=f"https://mustache.localhost:{os.environ['LOCALCLOUD_HTTPS_PORT']}",
         ca_file=str(cloud / "authority" / "ca.pem"),
+        pictures=pictures,
         writes_per_second=4,
         output=ROOT / "artifacts" / "ladder" / name,
     )
-    report = climb(moves, plan)
+
+    def move_and_see(move: Move, log: Path) -> int:
+        """Every stage keeps the site's contract, whatever it came from."""
+        code = playbook(move, log, plan.timeout)
+        if code or move == DESTROY:
+            return code
+        with log.with_suffix(".contract.log").open("w") as output:
+            command = contract(plan.base_url, plan.ca_file)
+            code = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output).returncode
+        if code:
+            say(f"  the contract is broken: {output.name}")
+        return code
+
+    report = climb(moves, plan, move_and_see)
     print(report.text())
     assert report.problems == []
     assert report.uploads > plan.pictures

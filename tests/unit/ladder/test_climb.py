@@ -141,8 +141,10 @@ def during(fake, tmp_path, *options: str, program=("sleep", "0.5")) -> int:
 
 
 def test_a_quiet_drill(fake, tmp_path, capsys):
-    assert during(fake, tmp_path) == 0
-    assert "All as promised." in capsys.readouterr().out
+    assert during(fake, tmp_path, "--name", "nothing at all") == 0
+    said = capsys.readouterr().out
+    assert "nothing at all" in said
+    assert "All as promised." in said
     assert fake.pictures == {}
 
 

@@ -1,0 +1,71 @@
+"""Up and down between the stages, as users of the project run them: one site, one story.
+
+The steps build on each other, so they are one test with a subtest each. Moves of the database are
+in test_move.py; every move, with visitors who must lose nothing, is in tests/ladder.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cloud import browser
+from cloud.project import Project, Visitor, changed
+
+pytestmark = pytest.mark.cloud
+
+
+@pytest.fixture
+def project(cloud):
+    # All visitors of the test share an address, which has a limit by default.
+    return Project(cloud, "stages", "10.149.0.0/16", app_settings={"UPLOAD_RATE": "0/60"})
+
+
+def test_from_nothing_to_stage_3_down_and_up_again(project, subtests):
+    output = project.play("stage3")
+    with subtests.test("the output names both hosts, the balancer and the standby"):
+        for part in ("stages-web-1", "stages-web-2", "load balancer", "synchronous standby"):
+            assert part in output
+
+    with subtests.test("the hosts are in two zones"):
+        graph = project.graph()
+        for zone, number in (("a", 1), ("b", 2)):
+            assert f"|--@zone_us_east_1{zone}:\n  |  |--mustache-stages-web-{number}\n" in graph
+
+    with subtests.test("a second run changes nothing"):
+        assert set(changed(project.play("stage3")).values()) == {0}
+
+    with subtests.test("--check changes nothing, while the site keeps its contract"):
+        with ThreadPoolExecutor(1) as beside:
+            announced = beside.submit(project.play, "stage3", "--check", "--diff")
+            project.keeps_contract()
+        assert set(changed(announced.result()).values()) == {0}
+
+    with subtests.test("a web host dies, and visitors notice for 5 s at most"):
+        said = project.play("drills/web_host_dies", "-e", "drill_seconds=1")
+        assert "All as promised." in said
+
+    picture = project.upload()
+    files = project.files(picture)
+    with browser.browsing(project) as page:
+        path = browser.upload(project, page, "stage3")
+
+        def kept():
+            """Whether the site has the picture and knows the visitor."""
+            page.goto("/mine")
+            assert page.locator(f"a[href$='{path}']").count()
+            return project.files(picture) == files
+
+        assert kept()
+        for stage in (2, 3):
+            with subtests.test(f"at stage {stage} pictures and sessions are those of before"):
+                with Visitor(project) as visitor:
+                    project.play(f"stage{stage}")
+                assert kept()
+                assert visitor.failures == []
+
+            if stage == 2:
+                with subtests.test("a second run changes nothing here either"):
+                    assert set(changed(project.play("stage2")).values()) == {0}
+
+    with subtests.test("destroy leaves nothing at all when the backups go too"):
+        project.play("destroy", "-e", "confirm_destroy=stages", "-e", "destroy_backups=true")
+        assert project.left() == project.untagged() == []

@@ -110,6 +110,12 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
     with subtests.test("from stage 1 to 3 in one go, a second run changes nothing"):
         assert set(changed(project.play("stage3")).values()) == {0}
 
+    with subtests.test("one host of the two makes the nightly dump"):
+        ask = ("systemctl", "is-enabled", "mustache-backup.timer")
+        hosts = ("mustache-move-web-1", "mustache-move-web-2")
+        said_by = [cloud.run("ssh", host, *ask, check=False).stdout.strip() for host in hosts]
+        assert said_by == ["enabled", "disabled"]
+
     with subtests.test("the same on the way down"):
         with refusing(cloud) as endpoint:
             output = project.play("stage1", "-e", f"aws_endpoint_url={endpoint}", code=2)

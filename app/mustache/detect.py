@@ -43,15 +43,6 @@ class Candidate:
             roll=roll,
         )
 
-    def shared(self, other: Candidate) -> float:
-        """Intersection over union of the two squares."""
-        reach = (self.side + other.side) / 2
-        inside = np.minimum(
-            reach - np.abs(self.centre - other.centre), min(self.side, other.side)
-        ).clip(0)
-        area = float(inside.prod())
-        return area / (self.side**2 + other.side**2 - area)
-
 
 def eye_roll(points: np.ndarray) -> float:
     """Clockwise degrees of the line from the right to the left eye."""
@@ -59,12 +50,23 @@ def eye_roll(points: np.ndarray) -> float:
     return math.degrees(math.atan2(across[1], across[0]))
 
 
+def shared(one: Candidate, centres: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Intersection over union of the candidate's square with each of these."""
+    reach = (one.side + sides) / 2 - np.abs(one.centre - centres).T
+    inside = np.minimum(reach, np.minimum(one.side, sides)).clip(0).prod(axis=0)
+    return inside / (one.side**2 + sides**2 - inside)
+
+
 def distinct(candidates: list[Candidate]) -> list[Candidate]:
     """The best candidate of each face, best first."""
+    left = sorted(candidates, key=lambda c: -c.score)
+    centres = np.array([each.centre for each in left]).reshape(-1, 2)
+    sides = np.array([each.side for each in left])
+    numbers = np.arange(len(left))
     kept: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: -c.score):
-        if all(candidate.shared(other) < SAME_FACE for other in kept):
-            kept.append(candidate)
+    while len(numbers):
+        kept.append(left[numbers[0]])
+        numbers = numbers[shared(kept[-1], centres[numbers], sides[numbers]) < SAME_FACE]
     return kept
 
 

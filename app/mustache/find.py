@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mustache.canvas import Canvas
-from mustache.detect import Candidate, detect, distinct
+from mustache.detect import SAME_FACE, Candidate, detect, shared
 from mustache.faces import Face
 from mustache.refine import SURE_SCORE, Mesh, off, refined
 from mustache.views import Move, Views
@@ -20,6 +20,7 @@ DETAILED = 1280
 ENLARGED = 4.0  # thumbnails are looked at in at most this many times their size
 MAYBE = 0.3  # detector scores that are worth a closer look; it says 0.6 is a face
 HINT = 0.06  # of something tiny: faces that are too small for the first view score so little there
+DOUBTFUL_WORK = 5  # of a closer look that turns the candidate every way, in looks that need not
 SMALL = 28.0  # sides of boxes in the first view: tiny, and others may be smaller still
 
 QUARTERS = {
@@ -46,17 +47,25 @@ def turned_back(size: tuple[int, int], roll: int) -> Move:
 
 @dataclass(slots=True)
 class Budget:
-    """Closer looks that are left, in a picture or a whole animation: each takes milliseconds.
+    """What is left for closer looks, in a picture or a whole animation.
 
-    doubts: how many of them may turn out to be no face, which is said last and takes longest.
+    work: in looks at what is surely a face, some milliseconds each; doubts: how many candidates may
+    turn out to be no face.
     """
 
-    looks: int = 250
+    work: int = 500
     doubts: int = 24
 
     @classmethod
     def of_animation(cls, frames: int) -> Budget:
-        return cls(cls().looks + 2 * frames, cls().doubts + frames // 4)
+        return cls(cls().work + 5 * frames, cls().doubts + frames // 4)
+
+    def allows(self, sure: bool) -> bool:
+        return self.work > 0 and (sure or self.doubts > 0)
+
+    def spend(self, sure: bool, found: bool) -> None:
+        self.work -= 1 if sure else DOUBTFUL_WORK
+        self.doubts -= 0 if found else 1
 
 
 class Search:
@@ -86,15 +95,13 @@ class Search:
                 self.hints.append(candidate)
 
     def consider(self, candidate: Candidate) -> None:
-        if not self.inside(candidate) or self.known(candidate) or not self.budget.looks:
+        sure = candidate.score >= SURE_SCORE
+        if not self.inside(candidate) or self.known(candidate) or not self.budget.allows(sure):
             return
-        if candidate.score < SURE_SCORE and not self.budget.doubts:
-            return
-        self.budget.looks -= 1
         answer = refined(self.views, candidate)
+        self.budget.spend(sure, found=answer is not None)
         if answer is None:
             self.doubtful = True
-            self.budget.doubts = max(0, self.budget.doubts - 1)
         elif not self.known(answer[0]):
             self.found.append(answer)
 
@@ -110,7 +117,7 @@ class Search:
     @staticmethod
     def same(one: Candidate, other: Candidate) -> bool:
         near = np.abs(one.centre - other.centre).max() < 0.4 * max(one.side, other.side)
-        return bool(near) or len(distinct([one, other])) == 1
+        return bool(near or shared(one, other.centre, np.array(other.side)) >= SAME_FACE)
 
     def small(self) -> bool:
         """A face is tiny in the first view, or something tiny beside the faces hints at one."""

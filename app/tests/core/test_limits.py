@@ -124,7 +124,24 @@ def test_animation_gets_so_many_looks(small_face, encoded, monkeypatch, count):
     mustachify(encoded(small_face, "GIF", save_all=True, append_images=frames))
     budget = Budget.of_animation(40)
     assert 24 <= len(looks) <= budget.doubts
-    assert Budget.of_animation(300).looks < 1000
+    assert Budget.of_animation(300).work <= 2000  # of about 5 ms
+
+
+def test_animation_of_a_crowd_gets_so_much_work(small_face, encoded, monkeypatch):
+    """Heads that are found, but only when they are turned every way."""
+    places = np.arange(40) * 12.0
+    crowd = [Candidate(np.array([x, 50]), 5, np.ones((5, 2)), score=0.5) for x in places]
+    looks = []
+
+    def found(views, candidate):
+        looks.append(candidate)
+        return candidate, None
+
+    monkeypatch.setattr("mustache.find.detect", lambda image, threshold: crowd)
+    monkeypatch.setattr("mustache.find.refined", found)
+    frames = [Image.new("RGB", (500, 100), (turn, 0, 0)) for turn in range(40)]
+    mustachify(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert len(looks) == Budget.of_animation(40).work / 5
 
 
 def test_jpeg_of_endless_scans(small_face, encoded):

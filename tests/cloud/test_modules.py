@@ -189,7 +189,7 @@ def test_the_sites_name_comes_and_goes_with_its_zone(cloud, variables, target):
 
 def test_a_load_balancer_comes_drains_and_goes(cloud, site, variables, launch):
     ec2 = cloud.client("ec2")
-    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=site.vpc)["GroupId"]
+    group = ec2.create_security_group(GroupName="www", Description="www", VpcId=site.vpc)["GroupId"]
     allow(ec2, group, 80)
     host = launch(SecurityGroupIds=[site.group, group])
     # Everything that it has is healthy.

@@ -124,7 +124,7 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
         pictures.add()
 
     with subtests.test("the playbook of a stage before finds the database and moves it back"):
-        output = project.play("stage2")
+        output = project.play("stage3")
         assert "every row compared on both servers" in said(output)
         assert "mustache-move." in setting()
         assert pictures.all_there()

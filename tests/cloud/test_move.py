@@ -123,7 +123,7 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
         assert rds()
         pictures.add()
 
-    with subtests.test("the playbook of a stage before finds the database and moves it back"):
+    with subtests.test("the playbook of another stage finds the database and moves it back"):
         output = project.play("stage3")
         assert "every row compared on both servers" in said(output)
         assert "mustache-move." in setting()

@@ -32,6 +32,13 @@ class TooManyPixels(PictureError):
     """The picture, or an animation's frames together, would take too much memory or time."""
 
 
+class TookTooLong(PictureError):
+    """The deadline passed before the picture was done; what was made of it is thrown away."""
+
+    def __init__(self) -> None:
+        super().__init__("The picture takes too long to work on.")
+
+
 class UnsupportedKind(PictureError):
     """A picture or document of a kind that is not read."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
 from mustache.canvas import Canvas
+from mustache.deadline import Deadline
 from mustache.detect import SAME_FACE, Candidate, detect, shared
 from mustache.faces import Face
 from mustache.refine import SURE_SCORE, Mesh, off, refined
@@ -50,15 +51,17 @@ class Budget:
     """What is left for closer looks, in a picture or a whole animation.
 
     work: in looks at what is surely a face, some milliseconds each; doubts: how many candidates may
-    turn out to be no face.
+    turn out to be no face; deadline: asked before every look.
     """
 
     work: int = 500
     doubts: int = 24
+    deadline: Deadline = field(default_factory=Deadline)
 
     @classmethod
-    def of_animation(cls, frames: int) -> Budget:
-        return cls(cls().work + 5 * frames, cls().doubts + frames // 4)
+    def of_animation(cls, frames: int, deadline: Deadline | None = None) -> Budget:
+        most = cls()
+        return cls(most.work + 5 * frames, most.doubts + frames // 4, deadline or most.deadline)
 
     def allows(self, sure: bool) -> bool:
         return self.work > 0 and (sure or self.doubts > 0)
@@ -80,6 +83,7 @@ class Search:
 
     def look(self, longest: int, enlarge: float = 1.0, roll: int = 0) -> None:
         """Look at the picture with a long side of `longest`, heads turned by `roll` upright."""
+        self.budget.deadline.check()
         image, scale = self.views.fitted(longest, enlarge)
         if roll:
             candidates = detect(image.transpose(QUARTERS[roll]), HINT)
@@ -98,6 +102,7 @@ class Search:
         sure = candidate.score >= SURE_SCORE
         if not self.inside(candidate) or self.known(candidate) or not self.budget.allows(sure):
             return
+        self.budget.deadline.check()
         answer = refined(self.views, candidate)
         self.budget.spend(sure, found=answer is not None)
         if answer is None:

@@ -114,7 +114,7 @@ def test_mutations(small_face, encoded, monkeypatch, face, name):
     before = memory("VmRSS")
     rng = random.Random(name)
     seen = [outcome(mutated(data, rng)) for _ in range(FULL_RUNS)]
-    monkeypatch.setattr("mustache.core.find", lambda canvas, **_options: (face,))
+    monkeypatch.setattr("mustache.pipeline.find", lambda canvas, **_options: (face,))
     assert outcome(data) == "picture"
     for _ in range(MUTATIONS):
         bad = mutated(data, rng)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mustache import decode, encode
 from mustache.canvas import Canvas
+from mustache.deadline import Deadline
 from mustache.draw import draw, outline
 from mustache.faces import Face
 from mustache.find import Budget, find
@@ -32,31 +33,42 @@ class Result:
 
 
 def mustachify(
-    data: bytes, style: str = "handlebar", limits: Limits | None = None, *, debug: bool = False
+    data: bytes,
+    style: str = "handlebar",
+    limits: Limits | None = None,
+    *,
+    deadline: float | None = None,
+    debug: bool = False,
 ) -> Result:
     """The picture in `data` (any kind that is read) with a mustache on every face.
 
     `style` is a name in STYLES or "random". A picture without a face comes back as it was, but
-    without metadata. `debug` also draws each face's box and points.
-    Raises PictureError when the picture cannot be used, UnknownStyle for an unknown style.
+    without metadata. `deadline` is a moment of time.monotonic(): past it, work stops at the next
+    frame or look. `debug` also draws each face's box and points.
+    Raises PictureError when the picture cannot be used (TookTooLong past the deadline),
+    UnknownStyle for an unknown style.
     """
     chosen = STYLES.choose(style)
+    until = Deadline(deadline)
+    until.check()
     source = opened(data, limits or Limits())
     if source.frames > 1:
-        return animated(source, chosen, debug)
+        return animated(source, chosen, until, debug)
     canvas = decode.still(source)
-    faces = find(canvas)
+    faces = find(canvas, budget=Budget(deadline=until))
+    until.check()
     for face in faces:
         decorate(canvas, face, chosen, debug)
     out = data if not faces and source.is_clean() else encode.still(canvas.image, source)
     return result(source, out, canvas.image.size, faces, chosen)
 
 
-def animated(source: Source, style: Style, debug: bool) -> Result:
+def animated(source: Source, style: Style, until: Deadline, debug: bool) -> Result:
     most: tuple[Face, ...] = ()
     frames = []
-    budget = Budget.of_animation(source.frames)
+    budget = Budget.of_animation(source.frames, until)
     for canvas, timing in decode.animation(source):
+        until.check()
         # What the first frame shows decides what is worth looking for in hundreds.
         faces = find(canvas, thorough=not frames, budget=budget)
         for face in faces:
@@ -79,9 +91,24 @@ def result(source: Source, data: bytes, size: tuple[int, int], faces, style: Sty
     return Result(data, kind.content_type, kind.extension, *size, faces, style.name)
 
 
-def find_faces(data: bytes, limits: Limits | None = None) -> tuple[Face, ...]:
+def find_faces(
+    data: bytes, limits: Limits | None = None, *, deadline: float | None = None
+) -> tuple[Face, ...]:
     """The faces of the picture in `data` (of an animation's first frame), largest first.
 
     Raises PictureError when the picture cannot be used.
     """
-    return find(decode.still(opened(data, limits or Limits())))
+    until = Deadline(deadline)
+    until.check()
+    canvas = decode.still(opened(data, limits or Limits()))
+    return find(canvas, budget=Budget(deadline=until))
+
+
+def pixels_of(data: bytes, limits: Limits | None = None) -> int:
+    """How many pixels there are to work on, of all frames together; nothing is decoded.
+
+    Raises PictureError where `mustachify` would refuse the picture before decoding.
+    """
+    source = opened(data, limits or Limits())
+    width, height = source.image.size
+    return width * height * source.frames

@@ -104,7 +104,20 @@ class Cloud:
         return None
 
     def rows(self) -> list[services.base.Row]:
-        return [row for service in self.services for row in service.rows()]
+        """What runs; a service that cannot tell is a row that says so, and hides no other."""
+        rows = []
+        for service in self.services:
+            try:
+                rows += service.rows()
+            except Exception as error:
+                name = type(service).__name__
+                log.exception("status of %s", name)
+                rows.append(
+                    services.base.Row(
+                        id=name, kind="service", health=f"unknown: {type(error).__name__}: {error}"
+                    )
+                )
+        return rows
 
     def close(self) -> None:
         """Take our hooks out of moto again."""

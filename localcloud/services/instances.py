@@ -262,13 +262,18 @@ class Instances(Service):
         settled = [each for each in self.all() if each.id not in self._busy]
         containers = self.cloud.engine.containers()
         for instance in settled:
-            container = containers.get(instance.id)
-            if instance.state == "running" and not (container and container.running):
-                with suppress(EC2ClientError), self._changing([instance]):
-                    if not self.running(instance.id):
-                        self._died(instance, container)
-            if instance.state == "terminated":
-                self._forget(instance)
+            try:
+                self._look_after(instance, containers.get(instance.id))
+            except Exception:
+                log.exception("reconcile %s", instance.id)
+
+    def _look_after(self, instance: Instance, container) -> None:
+        if instance.state == "running" and not (container and container.running):
+            with suppress(EC2ClientError), self._changing([instance]):
+                if not self.running(instance.id):
+                    self._died(instance, container)
+        if instance.state == "terminated":
+            self._forget(instance)
 
     def names(self) -> dict[str, list[str]]:
         names = {}

@@ -15,6 +15,7 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 from localcloud import firewall, registry
 from localcloud.hooks import hook
 from localcloud.network import conflicting_route
+from localcloud.services import dependencies
 from localcloud.services.base import Row, Service
 from localcloud.services.instances import tag
 
@@ -42,7 +43,16 @@ class Vpcs(Service):
 
     @hook(VPCBackend, "delete_vpc", "self, vpc_id")
     def delete(self, original, backend, vpc_id):
+        backend.get_vpc(vpc_id)
+        if any(dependencies.of_vpc(backend, vpc_id)):
+            raise DependencyViolationError(
+                f"The vpc '{vpc_id}' has dependencies and cannot be deleted."
+            )
         vpc = original(backend, vpc_id)
+        # moto leaves what came with the VPC
+        for acl in [each for each in backend.network_acls.values() if each.vpc_id == vpc_id]:
+            del backend.network_acls[acl.id]
+        backend.groups.pop(vpc_id, None)
         self.cloud.network.release(vpc.cidr_block)
         self._register()
         return vpc
@@ -213,17 +223,22 @@ class Interfaces(Service):
             if each.state in ("pending", "running")
             for interface in each.nics.values()
         }
-        return [
-            self.describe(
-                interface.id,
-                interface.private_ip_address,
-                interface.group_set,
-                interface.subnet,
-                interface.public_ip,
-            )
-            for interface in list(backend.enis.values())
-            if interface.id in hosts
-        ]
+        found = []
+        for each in [each for each in list(backend.enis.values()) if each.id in hosts]:
+            try:
+                found.append(
+                    self.describe(
+                        each.id,
+                        each.private_ip_address,
+                        each.group_set,
+                        each.subnet,
+                        each.public_ip,
+                    )
+                )
+            except Exception:
+                # to an address that it does not know the firewall lets nothing pass
+                log.exception("the firewall leaves %s out", each.id)
+        return found
 
     def describe(self, interface_id, address, groups, subnet, public_ip=None):
         """The firewall's view of an interface with these security groups (moto's objects)."""
@@ -244,7 +259,8 @@ class Interfaces(Service):
         backend = self.cloud.backend("ec2")
         rows = []
         for group in backend.describe_security_groups():
-            if backend.get_vpc(group.vpc_id).is_default:
+            vpc = backend.vpcs.get(group.vpc_id)
+            if vpc is None or vpc.is_default:
                 continue
             members = self.members(group.id)
             rows.append(

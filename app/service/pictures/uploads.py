@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+import mustache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
@@ -39,48 +40,48 @@ def hashed(secret: str) -> str:
     return sha256(secret.encode()).hexdigest() if secret else ""
 
 
-def work_out(data: bytes, style: str) -> Work:
-    """Put the mustaches on. Takes its time, so never call it inside a transaction."""
+def work_out(data: bytes, style: str, original: Original | None = None) -> Work:
+    """Put the mustaches on. Takes its time, so never call it inside a transaction.
+
+    `data` is an upload, or what is kept of it as `original`.
+    """
     # Previews of a large picture take as much memory as its mustaches.
     with core.one_at_a_time():
-        return _work_out(data, style)
+        made = core.mustachify(data, style)
+        work = Work(original or Original(sha256=sha256(data).hexdigest()), Result(style=style))
+        if original is None:
+            keep_original(work, data, made)
+        keep_result(work, made)
+        return work
 
 
-def _work_out(data: bytes, style: str) -> Work:
-    made = core.mustachify(data, style)
-    digest = sha256(data).hexdigest()
-    original, kind = originals.published(data)
-    name = f"{digest}/{style}-{sha256(made.data).hexdigest()[:16]}"
-    faces = [face.as_dict() for face in made.faces]
-    work = Work(
-        Original(
-            sha256=digest,
-            file=f"{digest}/original-{sha256(original).hexdigest()[:16]}.{kind}",
-            content_type=originals.CONTENT_TYPES[kind],
-            size=len(original),
-        ),
-        Result(
-            original_id=digest,
-            style=style,
-            file=f"{name}.{made.extension}",
-            content_type=made.content_type,
-            width=made.width,
-            height=made.height,
-            faces=faces,
-        ),
-    )
-    work.files = {work.original.file.name: original, work.result.file.name: made.data}
-    shown = made.data
-    work.original.preview, work.result.preview = work.original.file.name, work.result.file.name
+def keep_original(work: Work, data: bytes, made: mustache.Result) -> None:
+    original = work.original
+    stem = f"{original.sha256}/original"
+    published, kind = originals.published(data)
+    original.content_type = originals.CONTENT_TYPES[kind]
+    original.size = len(published)
+    original.file = work.add(f"{stem}-{sha256(published).hexdigest()[:16]}", published, kind)
+    original.preview = original.file.name
     if previews.is_needed(kind, made.width, made.height):
-        work.original.preview = work.add(f"{digest}/original-preview", *previews.preview(original))
+        original.preview = work.add(f"{stem}-preview", *previews.preview(published))
+
+
+def keep_result(work: Work, made: mustache.Result) -> None:
+    result = work.result
+    result.original_id = work.original.sha256
+    stem = f"{work.original.sha256}/{result.style}-{sha256(made.data).hexdigest()[:16]}"
+    result.content_type, result.width, result.height = made.content_type, made.width, made.height
+    result.faces = [face.as_dict() for face in made.faces]
+    result.file = work.add(stem, made.data, made.extension)
+    result.preview = result.file.name
+    shown = made.data
     if previews.is_needed(made.extension, made.width, made.height):
         shown, extension = previews.preview(made.data)
-        work.result.preview = work.add(f"{name}-preview", shown, extension)
-    work.result.thumbnail = work.add(
-        f"{name}-thumbnail", *previews.thumbnail(shown, made.width, faces)
+        result.preview = work.add(f"{stem}-preview", shown, extension)
+    result.thumbnail = work.add(
+        f"{stem}-thumbnail", *previews.thumbnail(shown, made.width, result.faces)
     )
-    return work
 
 
 def find(digest: str, style: str) -> Result | None:
@@ -90,6 +91,8 @@ def find(digest: str, style: str) -> Result | None:
 def keep(work: Work) -> Result:
     """Save rows and files; a row that is there already wins. Call it inside a transaction."""
     if lock(work.original.sha256) is None:
+        if not work.original._state.adding:  # it was there, and was deleted meanwhile
+            raise Problem(404)
         work.original.save(force_insert=True)
     result = find(work.original.sha256, work.result.style)
     if result is None:
@@ -141,7 +144,7 @@ def restyle(picture: Picture, style: str) -> None:
     work = None
     if find(digest, style) is None:
         with picture.result.original.file.open() as file:
-            work = work_out(file.read(), style)
+            work = work_out(file.read(), style, picture.result.original)
     put_on(picture, style, work)
 
 
@@ -156,18 +159,36 @@ def put_on(picture: Picture, style: str, work: Work | None) -> None:
 
 
 def delete(picture: Picture) -> None:
-    """Delete the picture, and all bytes behind it when no other picture shows them."""
+    """Delete the picture, and all bytes that no other picture shows."""
     with transaction.atomic():
         original = lock(picture.result.original_id)
         if original is None:  # deleted by someone else, with the last of its pictures
             raise Problem(404)
         picture.delete()
-        if Picture.objects.filter(result__original=original).exists():
-            return
-        files = [original.file, original.preview]
-        for result in original.results.all():
-            files += [result.file, result.preview, result.thumbnail]
-        names = [file.name for file in files]
+        drop_unshown(original)
+
+
+def drop_unshown(original: Original) -> None:
+    """Delete what no picture shows of an original that the caller has locked."""
+    names: set[str] = set()
+    for result in original.results.filter(pictures=None):
+        names |= {result.file.name, result.preview.name, result.thumbnail.name}
+        result.delete()
+    if not original.results.exists():
+        names |= {original.file.name, original.preview.name}
         original.delete()
-        for name in names:
-            default_storage.delete(name)
+    for name in names:
+        default_storage.delete(name)
+
+
+def sweep() -> int:
+    """Delete the originals that no picture shows; returns how many there were."""
+    swept = 0
+    unshown = Original.objects.exclude(results__pictures__isnull=False)
+    for digest in list(unshown.values_list("sha256", flat=True)):
+        with transaction.atomic():
+            original = lock(digest)
+            if original and not Picture.objects.filter(result__original=original).exists():
+                drop_unshown(original)
+                swept += 1
+    return swept

@@ -3,9 +3,11 @@
 import io
 import json
 from hashlib import sha256
+from importlib import import_module
 from zlib import crc32
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from PIL import Image, ImageChops
 from service.pictures import core, originals, previews, uploads
@@ -62,6 +64,58 @@ def test_bytes_stay_while_another_picture_shows_them(face):
     uploads.delete(second)
     assert not StoredFile.objects.exists()
     assert not Result.objects.exists()
+
+
+def test_nothing_is_left_of_a_phones_picture(astronaut, client):
+    """What is kept of it has other bytes than the upload: it must not count as another one."""
+    picture, _ = uploads.create(encoded(astronaut, "JPEG", exif=phone_exif()), "walrus")
+    addresses = {f"/media/{name}" for name in StoredFile.objects.values_list("name", flat=True)}
+    uploads.restyle(picture, "chevron")
+    addresses |= {f"/media/{name}" for name in StoredFile.objects.values_list("name", flat=True)}
+    assert Original.objects.count() == 1
+    assert len(addresses) == 5  # the original, and twice a result with its thumbnail
+    uploads.delete(picture)
+    assert {client.get(address).status_code for address in addresses} == {404}
+    assert not StoredFile.objects.exists()
+
+
+def test_deleting_leaves_no_result_that_nobody_shows(face):
+    first, _ = uploads.create(face, "walrus")
+    second, _ = uploads.create(face, "chevron")
+    uploads.restyle(first, "handlebar")
+    uploads.delete(first)
+    assert [result.style for result in Result.objects.all()] == ["chevron"]
+    assert StoredFile.objects.count() == 3
+    assert second.result.original.file.read() == face
+
+
+def orphan(face) -> set[str]:
+    """Two pictures' originals, one of which nobody shows any more; returns the other's files."""
+    uploads.create(face, "walrus")
+    files = set(StoredFile.objects.values_list("name", flat=True))
+    left, _ = uploads.create(face + b"\0", "walrus")
+    left.delete()
+    assert Original.objects.count() == 2
+    return files
+
+
+def test_sweeping_what_no_picture_shows(face):
+    files = orphan(face)
+    for swept in (1, 0):
+        out = io.StringIO()
+        call_command("sweep", stdout=out)
+        assert f"Swept {swept} originals" in out.getvalue()
+        assert set(StoredFile.objects.values_list("name", flat=True)) == files
+        assert Original.objects.count() == 1
+
+
+def test_a_release_sweeps_what_the_one_before_left(face):
+    files = orphan(face)
+    migration = import_module("service.pictures.migrations.0002_sweep_originals")
+    for _ in range(2):
+        migration.sweep(apps, None)
+        assert set(StoredFile.objects.values_list("name", flat=True)) == files
+        assert Original.objects.count() == 1
 
 
 def test_deleted_between_look_and_save(face, monkeypatch):

@@ -7,7 +7,7 @@ from django import template
 from django.conf import settings
 from django.http import HttpRequest
 
-from service.pictures import core
+from service.pictures import styles
 
 register = template.Library()
 
@@ -22,9 +22,9 @@ def site(request: HttpRequest) -> dict:
 
 
 @register.filter
-def preview(style: mustache.Style) -> str:
+def drawing(style: mustache.Style) -> str:
     """The address of the style's drawing."""
-    return core.preview(style)
+    return styles.drawing_url(style)
 
 
 @register.filter

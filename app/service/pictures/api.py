@@ -15,7 +15,8 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from service import errors, fetch
 from service.errors import Problem
-from service.pictures import core, forms, media, originals, owners, paging, uploads
+from service.pictures import forms, media, originals, owners, paging, uploads, workbench
+from service.pictures import styles as mustaches
 from service.pictures.models import Picture
 from service.pictures.schemas import CreatedOut, ErrorOut, PageOut, PictureOut, StylesOut
 from service.ratelimit import limits
@@ -71,7 +72,7 @@ def create(
 ):
     limits.check("upload", request)
     picture, token = uploads.create(
-        forms.read(image), core.check_style(style), listed=unlisted == "false"
+        forms.read(image), mustaches.choose(style), listed=unlisted == "false"
     )
     return Status(201, as_out(picture) | {"token": token})
 
@@ -154,9 +155,9 @@ def styles(request: HttpRequest):
             {
                 "name": style.name,
                 "title": style.title,
-                "preview_url": absolute(core.preview(style)),
+                "preview_url": absolute(mustaches.drawing_url(style)),
             }
-            for style in core.styles()
+            for style in mustaches.all_styles()
         ]
     }
 
@@ -199,15 +200,15 @@ def mustachify(
     ],
     style: Annotated[str, Query(description="A name of /api/styles, or random")] = "random",
 ):
-    name = core.check_style(style)
+    name = mustaches.choose(style)
     limits.check("fetch", request)
-    result = core.mustachify(fetch.fetch(src), name)
+    result = workbench.mustachify(fetch.fetch(src), name)
     response = HttpResponse(result.data, content_type=result.content_type)
     response["X-Mustache-Faces"] = len(result.faces)
     response["X-Mustache-Style"] = name
     response["Content-Security-Policy"] = media.HARMLESS
     # One source picture is fetched once in a while per cache, not once per reader.
-    lasting = style != core.RANDOM
+    lasting = style != mustaches.RANDOM
     response["Cache-Control"] = "public, max-age=600" if lasting else "no-store"
     etag = f'"{sha256(result.data).hexdigest()}"'
     response["ETag"] = etag

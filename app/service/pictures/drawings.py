@@ -12,7 +12,7 @@ WIDTH = 360
 
 
 @lru_cache(maxsize=100)
-def preview(name: str) -> bytes:
+def webp(name: str) -> bytes:
     out = io.BytesIO()
     with Image.open(mustache.STYLES[name].path) as drawing:
         # Premultiplied, or the edges would take the colour that transparent pixels happen to have.
@@ -28,6 +28,6 @@ def drawing(request: HttpRequest, name: str) -> HttpResponse:
     """GET /styles/NAME.webp; the address changes with the version of the core."""
     if name not in mustache.STYLES:
         raise Http404(name)
-    response = HttpResponse(preview(name), content_type="image/webp")
+    response = HttpResponse(webp(name), content_type="image/webp")
     response["Cache-Control"] = "public, max-age=604800"
     return response

@@ -5,7 +5,7 @@ from django.conf import settings
 
 from service import fetch
 from service.errors import Problem
-from service.pictures import core
+from service.pictures import styles
 
 
 class UploadForm(forms.Form):
@@ -24,7 +24,7 @@ class UploadForm(forms.Form):
         raise Problem(400, "Choose a picture first, or give the address of one.")
 
     def style_name(self) -> str:
-        return core.check_style(self.cleaned_data["style"])
+        return styles.choose(self.cleaned_data["style"])
 
 
 def read(upload) -> bytes:

@@ -14,7 +14,7 @@ from django.db import models
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
 
-from service.pictures import core
+from service.pictures import styles
 
 PUBLIC_ID_BYTES = 12
 
@@ -61,7 +61,7 @@ class Result(models.Model):
 
     @property
     def style_title(self) -> str:
-        return core.title(self.style)
+        return styles.title(self.style)
 
     @property
     def caption(self) -> str:

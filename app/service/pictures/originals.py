@@ -9,14 +9,14 @@ from mustache.bare import bare
 from mustache.formats import KINDS, Source, opened
 from PIL import Image
 
-from service.pictures import core
+from service.pictures import workbench
 
 CONTENT_TYPES = {kind.extension: kind.content_type for kind in KINDS.values()}
 
 
 def published(data: bytes) -> tuple[bytes, str]:
     """The bytes to keep and their extension. `data` must have gone through the core."""
-    source = opened(data, core.LIMITS)
+    source = opened(data, workbench.LIMITS)
     if source.is_clean():
         return data, source.kind.extension
     if source.image.format in {"JPEG", "MPO"} and (jpeg := bare(data, source.image.format)):

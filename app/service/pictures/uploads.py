@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from service.errors import Problem
-from service.pictures import core, originals, previews
+from service.pictures import originals, previews, workbench
 from service.pictures.models import Original, Picture, Result
 
 ATTEMPTS = 3
@@ -46,8 +46,8 @@ def work_out(data: bytes, style: str, original: Original | None = None) -> Work:
     `data` is an upload, or what is kept of it as `original`.
     """
     # Previews of a large picture take as much memory as its mustaches.
-    with core.one_at_a_time():
-        made = core.mustachify(data, style)
+    with workbench.one_at_a_time():
+        made = workbench.mustachify(data, style)
         work = Work(original or Original(sha256=sha256(data).hexdigest()), Result(style=style))
         if original is None:
             keep_original(work, data, made)

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from service.errors import Problem, wants_json
-from service.pictures import core, owners, paging, uploads
+from service.pictures import owners, paging, styles, uploads
 from service.pictures.forms import UploadForm
 from service.pictures.models import Picture
 from service.ratelimit import limits
@@ -33,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "home.html",
-        {"styles": core.styles(), "latest": paging.page(listed(), None, HOME_SIZE).pictures},
+        {"styles": styles.all_styles(), "latest": paging.page(listed(), None, HOME_SIZE).pictures},
     )
 
 
@@ -73,7 +73,7 @@ def picture(request: HttpRequest, public_id: str) -> HttpResponse:
             "result": found.result,
             "original": found.result.original,
             "mine": owners.owns(request, found),
-            "styles": core.styles(),
+            "styles": styles.all_styles(),
         },
     )
 
@@ -89,7 +89,7 @@ def find_own(request: HttpRequest, public_id: str) -> Picture:
 def change_style(request: HttpRequest, public_id: str) -> HttpResponse:
     found = find_own(request, public_id)
     limits.check("upload", request)
-    uploads.restyle(found, core.check_style(request.POST.get("style")))
+    uploads.restyle(found, styles.choose(request.POST.get("style")))
     return go_to(request, found.get_absolute_url())
 
 

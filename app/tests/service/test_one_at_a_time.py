@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import mustache
 import pytest
 from service.errors import Problem
-from service.pictures import core, uploads
+from service.pictures import uploads, workbench
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def overlaps(monkeypatch) -> list[int]:
     return seen
 
 
-@pytest.mark.parametrize("work", [core.mustachify, uploads.work_out])
+@pytest.mark.parametrize("work", [workbench.mustachify, uploads.work_out])
 def test_pictures_wait_for_each_other(overlaps, face, work):
     with ThreadPoolExecutor(4) as pool:
         assert len(list(pool.map(lambda _: work(face, "walrus"), range(4)))) == 4
@@ -37,15 +37,19 @@ def test_pictures_wait_for_each_other(overlaps, face, work):
 
 
 def test_who_waits_too_long_is_told_to_come_back(monkeypatch, face):
-    monkeypatch.setattr(core, "MOST_SECONDS_IN_LINE", 0.01)
-    with core.one_at_a_time(), ThreadPoolExecutor(1) as pool, pytest.raises(Problem) as refused:
-        pool.submit(core.mustachify, face, "walrus").result(timeout=10)
+    monkeypatch.setattr(workbench, "MOST_SECONDS_IN_LINE", 0.01)
+    with (
+        workbench.one_at_a_time(),
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(Problem) as refused,
+    ):
+        pool.submit(workbench.mustachify, face, "walrus").result(timeout=10)
     assert refused.value.status == 503
     assert refused.value.retry_after
 
 
 def test_a_picture_that_is_refused_frees_the_place(face):
     with pytest.raises(Problem):
-        core.mustachify(b"no picture", "walrus")
+        workbench.mustachify(b"no picture", "walrus")
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(core.mustachify, face, "walrus").result(timeout=30).faces
+        assert pool.submit(workbench.mustachify, face, "walrus").result(timeout=30).faces

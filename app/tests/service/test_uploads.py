@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from PIL import Image, ImageChops
-from service.pictures import core, originals, previews, uploads
+from service.pictures import originals, previews, uploads, workbench
 from service.pictures.models import Original, Picture, Result, StoredFile
 
 pytestmark = pytest.mark.django_db
@@ -28,9 +28,9 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
 def worked(monkeypatch) -> list[str]:
     """The styles that the core was asked for."""
     calls = []
-    real = core.mustachify
+    real = workbench.mustachify
     monkeypatch.setattr(
-        core, "mustachify", lambda data, style: calls.append(style) or real(data, style)
+        workbench, "mustachify", lambda data, style: calls.append(style) or real(data, style)
     )
     return calls
 

@@ -1,6 +1,6 @@
-"""The one door to the picture core: its calls, measured, and its errors as HTTP problems."""
+"""Where pictures are worked on, one at a time: the calls of the picture core, measured, and its
+errors as HTTP problems."""
 
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -8,39 +8,14 @@ from contextlib import contextmanager
 
 import mustache
 from django.conf import settings
-from django.urls import reverse
 
 from service import metrics
 from service.errors import RETRY_AFTER_SECONDS, Problem
 
 LIMITS = mustache.Limits(bytes=settings.MAX_UPLOAD_BYTES)
-RANDOM = "random"
 TOO_LARGE = (mustache.TooManyBytes, mustache.TooManyPixels)
 MOST_SECONDS_IN_LINE = 20
 _chair = threading.RLock()
-
-
-def preview(style: mustache.Style) -> str:
-    """Address of the style's drawing, see drawings.py."""
-    return f"{reverse('drawing', args=[style.name])}?v={mustache.__version__}"
-
-
-def title(name: str) -> str:
-    style = mustache.STYLES.get(name)
-    return style.title if style else name.capitalize()
-
-
-def styles() -> list[mustache.Style]:
-    return list(mustache.STYLES.values())
-
-
-def check_style(name: str | None) -> str:
-    """The style to use; `random` or nothing picks one."""
-    if not name or name == RANDOM:
-        return random.choice(list(mustache.STYLES))  # noqa: S311  # nothing secret about a mustache
-    if name not in mustache.STYLES:
-        raise Problem(404, f"There is no style of that name. Styles: {', '.join(mustache.STYLES)}.")
-    return name
 
 
 @contextmanager

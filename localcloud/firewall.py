@@ -5,6 +5,7 @@ this machine to a public address is translated in ``output``. Both end in the sa
 target's interface, so a closed port is closed from everywhere.
 """
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,7 +22,10 @@ PLATFORM_MARK = 0x6C63
 
 @dataclass(frozen=True)
 class Rule:
-    """Allow ``protocol`` ("tcp", "udp", "icmp", "-1" for all) on these ports with these peers."""
+    """Allow ``protocol`` (a name, a number, "-1" for all) on these ports with these peers.
+
+    The ports of ICMP are its type and code; a code of -1 is any.
+    """
 
     protocol: str
     ports: tuple[int, int] | None
@@ -171,15 +175,24 @@ def _match(rule: Rule, peer: str) -> list[str]:
     """The lines that let ``rule``'s packets pass; none when it names no peer."""
     if not rule.peers:
         return []
-    anywhere = any(address.endswith("/0") for address in rule.peers)
-    source = "" if anywhere else f"ip {peer} {{ {', '.join(sorted(set(rule.peers)))} }} "
+    blocks = ipaddress.collapse_addresses(
+        ipaddress.ip_network(each, strict=False) for each in rule.peers
+    )
+    peers = [str(each).removesuffix("/32") for each in blocks]
+    source = "" if "0.0.0.0/0" in peers else f"ip {peer} {{ {', '.join(peers)} }} "
     if rule.protocol == "-1":
         return [f"{source}return".strip()]
     if rule.protocol in ("tcp", "udp") and rule.ports:
         first, last = rule.ports
         ports = f"{first}" if first == last else f"{first}-{last}"
         return [f"{source}{rule.protocol} dport {ports} return"]
-    return [f"{source}meta l4proto {rule.protocol} return"]
+    if rule.protocol in ("icmp", "icmpv6") and rule.ports:
+        kind, code = rule.ports
+        detail = "" if code < 0 else f" {rule.protocol} code {code}"
+        return [f"{source}{rule.protocol} type {kind}{detail} return"]
+    # the kernel's number: nft does not know every name
+    number = {"icmpv6": "ipv6-icmp"}.get(rule.protocol, rule.protocol)
+    return [f"{source}meta l4proto {number} return"]
 
 
 def _elements(items: Iterable[str]) -> str:

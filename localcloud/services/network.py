@@ -8,7 +8,6 @@ from collections import Counter
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
-from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
@@ -18,6 +17,7 @@ from localcloud.network import conflicting_route
 from localcloud.services import dependencies
 from localcloud.services.base import Row, Service
 from localcloud.services.instances import tag
+from localcloud.services.security_groups import SecurityGroups
 
 log = logging.getLogger("localcloud.network")
 
@@ -171,28 +171,6 @@ class Vpcs(Service):
         registry.write(self.cloud.settings, [vpc.cidr_block for vpc in self._claimed()])
 
 
-class SecurityGroups(Service):
-    """A group that something uses cannot be deleted, as on AWS."""
-
-    @hook(SecurityGroupBackend, "delete_security_group", "self, name, group_id")
-    def delete(self, original, backend, name=None, group_id=None):
-        if group_id is None:
-            found = backend.get_security_group_by_name_or_id(name) if name else None
-            group_id = found.id if found else None
-        groups = [each for of_vpc in backend.groups.values() for each in of_vpc.values()]
-        users = [
-            group.id
-            for group in groups
-            if group.id != group_id
-            for rule in [*group.ingress_rules, *group.egress_rules]
-            if group_id and rule.source_group.get("GroupId") == group_id
-        ]
-        users += self.cloud.service(Interfaces).members(group_id)
-        if users:
-            raise DependencyViolationError(f"resource {group_id} has a dependent object")
-        return original(backend, name, group_id)
-
-
 class Interfaces(Service):
     """Network interfaces with their security groups; addresses from the loopback range."""
 
@@ -244,12 +222,17 @@ class Interfaces(Service):
         """The firewall's view of an interface with these security groups (moto's objects)."""
         groups = list(groups)
         routed, translated = self._default_route(subnet)
+        rendered = self.cloud.service(SecurityGroups).render
         return firewall.Interface(
             id=interface_id,
             address=address,
             vpc=subnet.vpc_id,
-            ingress=tuple(self._rule(rule) for group in groups for rule in group.ingress_rules),
-            egress=tuple(self._rule(rule) for group in groups for rule in group.egress_rules),
+            ingress=tuple(
+                rendered(rule, self.members) for group in groups for rule in group.ingress_rules
+            ),
+            egress=tuple(
+                rendered(rule, self.members) for group in groups for rule in group.egress_rules
+            ),
             public=(public_ip,) if public_ip and routed else (),
             internet=bool((public_ip and routed) or translated),
             isolated=address in self.cloud.isolated,
@@ -315,16 +298,6 @@ class Interfaces(Service):
             for interface in list(backend.enis.values())
             if interface.private_ip_address
         }
-
-    def _rule(self, rule) -> firewall.Rule:
-        cidr = rule.ip_range.get("CidrIp")
-        group = rule.source_group.get("GroupId")
-        peers = (cidr,) if cidr else tuple(self.members(group)) if group else ()
-        ports = None
-        if rule.from_port is not None and rule.from_port >= 0:
-            ports = (int(rule.from_port), int(rule.to_port))
-        protocol = "-1" if rule.ip_protocol in (None, "-1") else rule.ip_protocol
-        return firewall.Rule(protocol, ports, peers)
 
     def _default_route(self, subnet) -> tuple[bool, bool]:
         """Whether the subnet's table leads to an internet gateway, and to a NAT gateway."""

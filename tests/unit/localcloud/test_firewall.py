@@ -50,6 +50,27 @@ def test_ranges_all_protocols_and_icmp():
     ]
 
 
+def test_numbered_protocols_and_icmp_types():
+    assert lines(
+        Rule("47", None, ("0.0.0.0/0",)),
+        Rule("icmp", (8, -1), ("10.0.0.9",)),
+        Rule("icmp", (3, 4), ("0.0.0.0/0",)),
+        Rule("icmpv6", None, ("0.0.0.0/0",)),
+    ) == [
+        "meta l4proto 47 return",
+        "ip saddr { 10.0.0.9 } icmp type 8 return",
+        "icmp type 3 icmp code 4 return",
+        "meta l4proto ipv6-icmp return",
+        "drop",
+    ]
+
+
+def test_blocks_that_hold_each_other_are_one():
+    assert lines(Rule("-1", None, ("10.0.0.0/8", "10.1.0.0/16", "10.1.0.7")))[0] == (
+        "ip saddr { 10.0.0.0/8 } return"
+    )
+
+
 def test_a_group_without_members_admits_nobody():
     assert lines(Rule("tcp", (5432, 5432), ())) == ["drop"]
 
@@ -70,7 +91,7 @@ def test_hosts_of_different_vpcs_are_kept_apart():
 def test_egress_names_destinations():
     rule = Rule("tcp", (443, 443), ("1.2.3.4/32",))
     text = script(Interface(id="eni-1", address="10.0.0.4", egress=(rule,)))
-    assert "ip daddr { 1.2.3.4/32 } tcp dport 443 return" in text
+    assert "ip daddr { 1.2.3.4 } tcp dport 443 return" in text
 
 
 def test_public_addresses_lead_to_their_host():

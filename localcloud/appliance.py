@@ -46,11 +46,15 @@ rm -rf usr/sbin/policy-rc.d var/lib/apt/lists/* var/cache/apt/*
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an appliance's image has beyond the Debian image: packages, and a tree of files."""
+    """What an appliance's image has beyond the Debian image: packages, and a tree of files.
+
+    ``owner`` is whom AWS names as the one who asked for its network interfaces.
+    """
 
     name: str
     packages: tuple[str, ...]
     files: Path
+    owner: str
 
     def layer(self, base: Path, cache: Path) -> Path:
         """Return the layer's directory, built now if the cache lacks it (20 s)."""
@@ -115,11 +119,12 @@ class Appliances:
 
     def warm(self) -> None:
         """Build the image in the background, so that the first call does not wait for it."""
-        base, cache = self.cloud.base_image, self.cloud.settings.cache
-        if (base / "etc/debian_version").exists():
-            threading.Thread(
-                target=self.recipe.layer, args=(base, cache), name="image", daemon=True
-            ).start()
+        if (self.cloud.base_image / "etc/debian_version").exists():
+            threading.Thread(target=self.layer, name="image", daemon=True).start()
+
+    def layer(self) -> Path:
+        """The recipe's image, built now if it is not there."""
+        return self.recipe.layer(self.cloud.base_image, self.cloud.settings.cache)
 
     # life
 
@@ -136,6 +141,7 @@ class Appliances:
                 public_ip_auto_assign=public,
             )
         interface.requester_managed = True
+        interface.requester_id = self.recipe.owner
         interface.status = "in-use"
         return Host(
             id=name,
@@ -152,8 +158,7 @@ class Appliances:
         storage = self.cloud.storage
         if not storage.image(host.id).exists():
             storage.create(host.id, host.size, snapshot)
-        layer = self.recipe.layer(self.cloud.base_image, self.cloud.settings.cache)
-        storage.mount_root(host.id, host.id, [layer, self.cloud.base_image])
+        storage.mount_root(host.id, host.id, [self.layer(), self.cloud.base_image])
         return self.volume(host)
 
     def volume(self, host: Host) -> Path:

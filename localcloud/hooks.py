@@ -74,9 +74,12 @@ def addition(owner, name: str, parameters: str):
 
 
 def hooks_of(service) -> list[Hook]:
-    """The hooks of a service's class (or object), in the order written."""
+    """The hooks of a service's class (or object), inherited ones too, in the order written."""
     cls = service if isinstance(service, type) else type(service)
-    return [found for method in vars(cls).values() for found in getattr(method, "hooks", ())]
+    methods = {}
+    for each in reversed(cls.__mro__):
+        methods.update(vars(each))
+    return [found for method in methods.values() for found in getattr(method, "hooks", ())]
 
 
 def install(service) -> Callable[[], None]:

@@ -1,19 +1,21 @@
-"""One module per AWS service; each defines subclasses of :class:`localcloud.services.base.Service`.
+"""One module or package per AWS service; each defines subclasses of ``base.Service``.
 
-A new module in this directory is found by itself: nothing else needs to know its name.
+A new one in this directory is found by itself: nothing else needs to know its name.
 """
 
 import importlib
+import inspect
 import pkgutil
 
 from localcloud.services.base import Service
 
 
 def discover() -> list[type[Service]]:
-    """Every service class of every module here, in the order of the modules' names."""
+    """Every service class of every module below here, in the order of the modules' names."""
     found = []
-    for module_info in sorted(pkgutil.iter_modules(__path__), key=lambda each: each.name):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
+    modules = pkgutil.walk_packages(__path__, f"{__name__}.")
+    for name in sorted(each.name for each in modules):
+        module = importlib.import_module(name)
         found += [
             value
             for value in vars(module).values()
@@ -21,5 +23,6 @@ def discover() -> list[type[Service]]:
             and issubclass(value, Service)
             and value.__module__ == module.__name__
             and value is not Service
+            and not inspect.isabstract(value)
         ]
     return found

@@ -430,7 +430,8 @@ def _stickiness(group: TargetGroup) -> list[str]:
     seconds = group.sticky_seconds
     if group.stickiness == "lb_cookie":
         return [
-            f"    cookie AWSALB insert indirect nocache dynamic attr Max-Age={seconds}",
+            # not `nocache`: an ALB leaves Cache-Control to the app
+            f"    cookie AWSALB insert indirect dynamic attr Max-Age={seconds}",
             # the value is a hash of the target's address under this key, the same on every node
             f"    dynamic-cookie-key {quote(group.name)}",
         ]

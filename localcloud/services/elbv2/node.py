@@ -25,7 +25,7 @@ from localcloud.services.elbv2.runtime import Haproxy, HaproxyError, Seen
 
 log = logging.getLogger("localcloud.elbv2")
 
-RECIPE = Recipe("balancer", ("haproxy",), Path(__file__).parent / "host")
+RECIPE = Recipe("balancer", ("haproxy",), Path(__file__).parent / "host", "amazon-elb")
 CORES, MEMORY, VOLUME = 1.0, 512, 2
 START_SECONDS = 30
 NEW = "new:"

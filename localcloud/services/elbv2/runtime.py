@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.services.managed import HostError
+
 SECONDS = 2
 
 
-class HaproxyError(RuntimeError):
+class HaproxyError(HostError):
     """HAProxy refused; the message is its own."""
 
 

@@ -110,7 +110,6 @@ def _listener(found, groups, certificate_file) -> Listener:
 
 
 def _rule(found, groups) -> Rule:
-    # what authenticates comes before the last action, and is not emulated
     return Rule(
         priority=None if found.is_default else int(found.priority),
         action=_action(found.actions[-1].data, groups),

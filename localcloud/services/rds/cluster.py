@@ -91,14 +91,25 @@ class Cluster:
                     deployment.replication_password,
                 )
             )
-        database.engine_version = server.value("show server_version").split()[0]
+        self._note_version()
         if database.multi_az:
             self.build_standby()
             self.attach()
 
-    def remove(self) -> None:
+    def thaw(self) -> None:
+        """Undo a freeze that a crash of this process left."""
         for host in self.hosts():
-            self.appliances.remove(host)
+            self._server(host).thaw()
+
+    def take_over(self) -> None:
+        """Bring hosts that ran on without this process to what is known of them."""
+        self.distrust()
+        if not self.appliances.running(self.deployment.primary):
+            return
+        self.finish_promotion()
+        if self.standby:
+            # The primary may wait for a standby that is lost; `attach` follows when it is not.
+            self.detach()
 
     def stop(self) -> None:
         """Shut both hosts down, the primary first so that the standby has everything."""
@@ -115,6 +126,7 @@ class Cluster:
         self.distrust()
         self._configure(primary)
         primary.start(*self._limits())
+        self._note_version()
         if self.standby:
             self._start_standby()
             self.attach()
@@ -258,6 +270,10 @@ class Cluster:
         primary.start(*self._limits())
 
     # size
+
+    def _note_version(self) -> None:
+        """A host that boots has the image's PostgreSQL, as RDS upgrades minor versions."""
+        self.database.engine_version = self.primary.value("show server_version").split()[0]
 
     def grow(self, size: int) -> None:
         storage = self.appliances.cloud.storage

@@ -11,15 +11,16 @@ import psycopg
 
 from localcloud import shell
 from localcloud.appliance import Appliances, Host, Recipe
+from localcloud.services.managed import HostError
 from localcloud.services.rds import postgres
 
-RECIPE = Recipe("database", ("postgresql-17",), Path(__file__).parent / "host")
+RECIPE = Recipe("database", ("postgresql-17",), Path(__file__).parent / "host", "amazon-rds")
 START_SECONDS = 120
 # 1234.5679: what a client sends to ask for TLS, answered before anything else.
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
-class ServerError(RuntimeError):
+class ServerError(HostError):
     """PostgreSQL did not do what was asked; the message says why."""
 
 
@@ -171,3 +172,12 @@ def copy_volume(source: Server, target: Host) -> None:
     source.execute("checkpoint")
     with source.frozen():
         storage.clone(source.host.id, target.id)
+
+
+def version(layer: Path) -> str:
+    """The PostgreSQL that is installed in the image's ``layer``, such as 17.6."""
+    text = (layer / "var/lib/dpkg/status").read_text()
+    found = re.search(r"^Package: postgresql-17$.*?^Version: ([\d.]+)", text, re.M | re.S)
+    if found is None:
+        raise ServerError(f"{layer} has no PostgreSQL 17")
+    return found[1]

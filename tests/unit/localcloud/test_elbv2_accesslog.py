@@ -6,8 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from localcloud.services import elbv2
-from localcloud.services.elbv2 import LoadBalancers, accesslog
+from localcloud.services.elbv2 import accesslog, logs
 
 ENTRY = {
     "client": "198.51.100.1:51234", "backend": "group_web", "server": "10.0.1.5:8000",
@@ -130,18 +129,19 @@ def balancer(name, host):
 
 def test_each_balancers_logs_are_shipped_in_their_own_time(monkeypatch):
     s3, now = S3(), [1000.0]
-    service = LoadBalancers.__new__(LoadBalancers)
-    service.cloud = SimpleNamespace(backend=lambda name, *where: (
-        s3 if name == "s3" else SimpleNamespace(target_groups={})))  # fmt: skip
-    service._flushed, service._logs = {}, {}
-    service._lines = {"one": ["a"], "two": ["b"]}
-    monkeypatch.setattr(elbv2.time, "monotonic", lambda: now[0])
+    shipping = logs.AccessLogs(
+        SimpleNamespace(
+            backend=lambda name, *where: s3 if name == "s3" else SimpleNamespace(target_groups={})
+        )
+    )
+    shipping._lines = {"one": ["a"], "two": ["b"]}
+    monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
     first, second = balancer("first", "one"), balancer("second", "two")
-    service._collect(first)
-    service._collect(second)
+    shipping.collect(first)
+    shipping.collect(second)
     assert s3.keys == []
     now[0] += accesslog.FLUSH_SECONDS + 1
     # What ships the first's must not make the second wait for another minute.
-    service._collect(first)
-    service._collect(second)
+    shipping.collect(first)
+    shipping.collect(second)
     assert [key.split("_us-east-1_app.")[1].split(".")[0] for key in s3.keys] == ["first", "second"]

@@ -170,7 +170,7 @@ def test_targets_over_tls_are_not_verified():
 
 def test_stickiness():
     group = TargetGroup(arn="a", name="web", stickiness="lb_cookie", sticky_seconds=600)
-    assert "cookie AWSALB insert indirect nocache dynamic attr Max-Age=600" in haproxy.render(
+    assert "cookie AWSALB insert indirect dynamic attr Max-Age=600" in haproxy.render(
         balancer(groups=(group,))
     )
 

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from localcloud.services.rds import Databases
 from localcloud.services.rds.cluster import Cluster, Deployment
 from localcloud.services.rds.failover import Replication
 
@@ -80,21 +79,21 @@ def test_a_promotion_that_fails_can_be_tried_again():
 
 def test_after_a_crash_no_standby_is_trusted_and_the_primary_waits_for_none():
     hosts = Hosts()
-    Databases._take_over(SimpleNamespace(appliances=hosts.appliances), hosts)
+    hosts.take_over()
     assert hosts.log == [("configure", "one", "one", Replication.SYNCING)]
 
 
 def test_a_promotion_that_a_crash_cut_off_is_finished():
     hosts = Hosts(Replication.NONE, recovers={"one"})
     hosts.deployment.standby = None
-    Databases._take_over(SimpleNamespace(appliances=hosts.appliances), hosts)
+    hosts.take_over()
     assert hosts.log[-1] == ("promote", "one", "one", Replication.NONE)
 
 
 def test_after_a_crash_a_dead_primary_is_left_to_the_reconciler():
     hosts = Hosts()
     hosts.alive.discard("one")
-    Databases._take_over(SimpleNamespace(appliances=hosts.appliances), hosts)
+    hosts.take_over()
     assert hosts.log == []
     assert hosts.disk == ("one", Replication.SYNCING)
 

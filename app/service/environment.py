@@ -45,6 +45,13 @@ def at_least(length: int) -> Callable[[str], str | None]:
     return check
 
 
+def each(one: Callable[[str], str | None]) -> Callable[[list[str]], str | None]:
+    def check(values: list[str]) -> str | None:
+        return not_empty(values) or next(filter(None, map(one, values)), None)
+
+    return check
+
+
 def one_of(*names: str) -> Callable[[str], str | None]:
     def check(value: str) -> str | None:
         return None if value in names else f"is {value!r}, must be one of {', '.join(names)}"

@@ -26,6 +26,7 @@ KINDS = {
     403: Kind("forbidden", "Not with that mustache", "You may not do that."),
     404: Kind("not_found", "Shaved off", "There is nothing here, or it was deleted."),
     405: Kind("method_not_allowed", "Wrong tool", "This address does not take that method."),
+    411: Kind("length_required", "How much is it?", "Say how long the body is: Content-Length."),
     413: Kind("too_large", "Too much face", "The picture is too large."),
     415: Kind("unsupported_picture", "Not a picture we know", "This is not a supported picture."),
     429: Kind("too_many_requests", "One at a time, please", "Too many requests; wait a moment."),
@@ -33,6 +34,7 @@ KINDS = {
     502: Kind("source_failed", "The source failed", "The picture could not be fetched."),
     503: Kind("unavailable", "Back in a moment", "We are not able to do that right now."),
     504: Kind("source_timed_out", "The source is slow", "The picture took too long to arrive."),
+    508: Kind("loop_detected", "Mirror in a mirror", "The site was asked to fetch from itself."),
 }
 
 

@@ -36,7 +36,7 @@ keepalive = 65  # longer than an ALB keeps its idle connections (60 s)
 # A heartbeat file on a disk can block a worker.
 worker_tmp_dir = "/dev/shm"  # noqa: S108
 # gunicorn would take these from whoever speaks through the unix socket, so from any visitor behind
-# nginx; TrustedProxyMiddleware knows which of nginx's headers to believe.
+# nginx; edge.py knows which headers to believe.
 forwarded_allow_ips = ""
 secure_scheme_headers = {}
 forwarder_headers = ""

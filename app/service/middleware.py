@@ -1,4 +1,4 @@
-"""What happens around every view: proxy headers, request id, log line, limits, database errors."""
+"""What happens around every view: request id, log line, limits, database errors."""
 
 import logging
 import re
@@ -14,21 +14,6 @@ from service.logs import request_id
 
 log = logging.getLogger("service.request")
 SANE_REQUEST_ID = re.compile(r"[\w.:=-]{1,100}", re.ASCII)
-
-
-class TrustedProxyMiddleware:
-    """Forgets what a visitor who reaches us past nginx says about himself in X-Forwarded-*."""
-
-    FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not clients.from_proxy(request):
-            for name in self.FORWARDED:
-                request.META.pop(name, None)
-        return self.get_response(request)
 
 
 class RequestMiddleware:

@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
+from service import edge
 from service.environment import (
     at_least,
+    each,
     env,
     known_database,
     log_level,
@@ -32,8 +34,27 @@ SITE_URL = setting("SITE_URL", check=web_address, example="https://mustache.exam
     "/"
 )
 HTTPS = urlsplit(SITE_URL).scheme == "https"
-CSRF_TRUSTED_ORIGINS = setting(
-    "CSRF_TRUSTED_ORIGINS", read=env.list, default=[], example="https://mustache.example.com"
+CSRF_TRUSTED_ORIGINS = [
+    SITE_URL,
+    *setting("CSRF_TRUSTED_ORIGINS", read=env.list, default=[], example="https://old.example.com"),
+]
+
+# --- Who stands in front: edge.py ---------------------------------------------------------------
+PROXY = setting("PROXY", read=env.list, default=["none"], check=edge.wrong, example="nginx")
+PROXY_NETWORKS = setting(
+    "PROXY_NETWORKS",
+    read=networks,
+    default=[],
+    check=not_empty if "balancer" in PROXY else None,
+    example="10.0.0.0/16",
+)
+# More than one while it is changed.
+CDN_SECRETS = setting(
+    "CDN_SECRETS",
+    read=env.list,
+    default=[],
+    check=each(at_least(32)) if edge.CDN in PROXY else None,
+    example="<32 or more random characters>",
 )
 
 # --- Stores -----------------------------------------------------------------------------------
@@ -123,9 +144,10 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
-    "service.middleware.TrustedProxyMiddleware",
+    "service.edge.EdgeMiddleware",
     "service.middleware.RequestMiddleware",
     "service.health.HealthMiddleware",
+    "service.loops.LoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -185,8 +207,6 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Security ---------------------------------------------------------------------------------
-# TLS ends at nginx or the balancer; TrustedProxyMiddleware lets this header in only from there.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^info$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0

@@ -13,7 +13,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.files import UploadedFile
 from ninja.security import APIKeyCookie, HttpBearer
 
-from service import errors, fetch
+from service import addresses, errors, fetch
 from service.errors import Problem
 from service.pictures import forms, media, originals, owners, paging, uploads, workbench
 from service.pictures import styles as mustaches
@@ -195,7 +195,7 @@ def mustachify(
         Query(
             description="http or https address, in ASCII",
             pattern="^[!-~]+$",
-            max_length=fetch.MAX_URL,
+            max_length=addresses.MAX_URL,
         ),
     ],
     style: Annotated[str, Query(description="A name of /api/styles, or random")] = "random",

@@ -3,14 +3,14 @@
 from django import forms
 from django.conf import settings
 
-from service import fetch
+from service import addresses, fetch
 from service.errors import Problem
 from service.pictures import styles
 
 
 class UploadForm(forms.Form):
     image = forms.FileField(required=False, allow_empty_file=True)
-    src = forms.CharField(required=False, max_length=fetch.MAX_URL)
+    src = forms.CharField(required=False, max_length=addresses.MAX_URL)
     style = forms.CharField(required=False, max_length=50)
     unlisted = forms.BooleanField(required=False)
 

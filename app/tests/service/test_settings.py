@@ -62,6 +62,8 @@ def test_gunicorn_refuses_to_start_without_static_files(tmp_path):
         ("WEB_CONCURRENCY", "two"),
         ("WEB_CONCURRENCY", "0"),
         ("MAX_UPLOAD_BYTES", "-5"),
+        ("PROXY", "apache"),
+        ("PROXY", "cdn"),
         ("CACHE_URL", "nonsense"),
         ("CACHE_URL", "uwsgicache://x"),
         ("CACHE_URL", "redis://127.0.0.1:6379/0"),
@@ -82,6 +84,26 @@ def test_wrong_setting_names_itself(name, value, tmp_path):
     assert "ImproperlyConfigured" in last
     assert f"{name}: " in last
     assert f"Example: {name}=" in last
+
+
+@pytest.mark.parametrize(
+    ("missing", "changes"),
+    [
+        ("CDN_SECRETS", {"PROXY": "cdn,nginx"}),
+        ("CDN_SECRETS", {"PROXY": "cdn,nginx", "CDN_SECRETS": "short"}),
+        ("PROXY_NETWORKS", {"PROXY": "balancer"}),
+    ],
+)
+def test_who_is_believed_must_be_known(missing, changes):
+    done = run("check", **changes)
+    assert done.returncode != 0
+    assert f"{missing}: " in done.stderr.strip().splitlines()[-1]
+
+
+def test_the_site_itself_is_a_trusted_origin():
+    code = "from django.conf import settings; print(settings.CSRF_TRUSTED_ORIGINS)"
+    done = run("shell", "--no-imports", "--command", code, CSRF_TRUSTED_ORIGINS="https://b.example")
+    assert done.stdout.strip() == "['https://mustache.example.com', 'https://b.example']"
 
 
 @pytest.mark.parametrize(

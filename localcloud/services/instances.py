@@ -4,20 +4,25 @@ import base64
 import copy
 import logging
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError, InvalidInstanceTypeError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, StateReason
 from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.utils import filter_iam_instance_profiles
 
 from localcloud.engine import Container, EngineError
 from localcloud.hooks import hook
 from localcloud.network import NetworkError
+from localcloud.services import launches
 from localcloud.services.base import Row, Service
 from localcloud.settings import REGION
 from localcloud.shell import CommandError
@@ -54,10 +59,47 @@ class Instances(Service):
     """RunInstances, Start, Stop, Reboot, Terminate, and what happens behind their back."""
 
     @hook(InstanceResponse, "run_instances", "self")
-    def as_many_as_asked(self, original, response):
-        """moto starts MinCount; AWS starts MaxCount when it can."""
-        response.params["MinCount"] = response._get_param("MaxCount") or 1
-        return original(response)
+    def asked(self, original, response):
+        """moto starts MinCount; AWS starts MaxCount when it can, once for each ClientToken."""
+        params = dict(response.params)
+        token = params.get("ClientToken")
+        with self._token_lock(token):
+            known = self._reservation(response.ec2_backend, token)
+            if known is not None:
+                if known.request != launches.digest(params):
+                    raise launches.mismatch()
+                return ActionResult(known)
+            response.params["MinCount"] = response._get_param("MaxCount") or 1
+            response.params.pop("IamInstanceProfile", None)  # moto gives it to the first only
+            self._request.params = params
+            try:
+                return original(response)
+            finally:
+                self._request.params = {}
+
+    @hook(InstanceResponse, "_parse_block_device_mapping", "self")
+    def parse_mappings(self, original, response):
+        """moto drops MiB/s and asks every mapping for a volume."""
+        return [dict(each) for each in response._get_param("BlockDeviceMappings", [])]
+
+    @contextmanager
+    def _token_lock(self, token: str | None):
+        """Only one call with this token at a time."""
+        with self.cloud.lock:
+            lock = self._tokens.setdefault(token, threading.Lock()) if token else nullcontext()
+        try:
+            with lock:
+                yield
+        finally:
+            with self.cloud.lock:
+                self._tokens.pop(token, None)
+
+    def _reservation(self, backend, token: str | None):
+        """What an earlier call with this token has made."""
+        for each in list(backend.reservations.values()):
+            if token and getattr(each, "client_token", None) == token:
+                return each
+        return None
 
     @hook(Instance, "__init__",
           "self, ec2_backend, image_id, user_data, security_groups, kwargs")  # fmt: skip
@@ -66,25 +108,30 @@ class Instances(Service):
         original(instance, *args, **kwargs)
         instance._state = InstanceState("pending", 0)
         instance.answered = False
+        # moto does not look at interfaces that it was not asked to make
+        instance._placement.zone = instance.nics[0].subnet.availability_zone
+        instance.security_groups = instance.nics[0]._group_set
 
     @hook(InstanceBackend, "run_instances",
           "self, image_id, count, user_data, security_group_names, kwargs")  # fmt: skip
     def run(self, original, backend, image_id, count, user_data, security_group_names, **kwargs):
         template = kwargs.get("launch_template")
         data = backend._get_template_from_args(template).data if template else {}
+        asked = getattr(self._request, "params", {})
+        kwargs = launches.complete(kwargs, data, asked)
         image = self._image(backend, image_id or data.get("ImageId"))
         instance_type = kwargs.get("instance_type")
         if kwargs.get("is_instance_type_default"):
             instance_type = data.get("InstanceType") or instance_type
-        if instance_type not in INSTANCE_TYPES:
-            raise InvalidInstanceTypeError(instance_type)
-        key_name = kwargs.get("key_name") or data.get("KeyName")
+        launches.check_type(instance_type, image)
+        key_name = kwargs.get("key_name")
         if key_name and key_name not in backend.key_pairs:
             raise EC2ClientError(
                 "InvalidKeyPair.NotFound", f"The key pair '{key_name}' does not exist"
             )
+        self._check_profile(backend, kwargs)
         mappings = kwargs.get("block_device_mappings") or data.get("BlockDeviceMappings") or []
-        kwargs["block_device_mappings"] = with_root(mappings, image)
+        kwargs["block_device_mappings"] = launches.block_devices(mappings, image, backend)
         with ExitStack() as changing:
             with self.cloud.lock:  # so that the reconciler sees no instance without a host
                 before = set(backend.reservations)
@@ -98,7 +145,7 @@ class Instances(Service):
                             instance.terminate()
                     raise
                 changing.enter_context(self._changing(reservation.instances))
-            error = self._launch(reservation.instances, image, kwargs, data)
+            error = self._launch(reservation.instances, image, kwargs)
         if error:
             log.error("run %s: %s", image_id, error)
             for instance in reservation.instances:
@@ -108,14 +155,28 @@ class Instances(Service):
         for instance in reservation.instances:
             instance.answered = True
             instance._state = InstanceState("running", 16)
+        if asked.get("ClientToken"):
+            reservation.client_token = asked["ClientToken"]
+            reservation.request = launches.digest(asked)
         return reservation
 
-    def _launch(self, instances, image, kwargs, data) -> EC2ClientError | None:
+    def _check_profile(self, backend, kwargs) -> None:
+        name, arn = (kwargs[f"iam_instance_profile_{each}"] for each in ("name", "arn"))
+        try:
+            filter_iam_instance_profiles(backend.account_id, backend.partition, arn, name)
+        except ServiceException as error:
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                f"Value ({name or arn}) for parameter iamInstanceProfile is invalid. Invalid IAM "
+                "Instance Profile",
+            ) from error
+
+    def _launch(self, instances, image, kwargs) -> EC2ClientError | None:
         """Boot new instances; return what went wrong."""
         try:
             for instance in instances:
                 instance.layers = image.layers
-                _complete(instance, kwargs, data)
+                _complete(instance, kwargs)
             self._each(self._boot, instances)
         except EC2ClientError as error:
             return error
@@ -200,6 +261,8 @@ class Instances(Service):
     def __init__(self, cloud):
         super().__init__(cloud)
         self._busy: set[str] = set()  # instances that a call is changing right now
+        self._request = threading.local()  # .params: what RunInstances is asked in this thread
+        self._tokens: dict[str, threading.Lock] = {}
 
     def all(self) -> list[Instance]:
         return list(self.cloud.backend("ec2").all_instances())
@@ -435,21 +498,6 @@ class Instances(Service):
         return "ok"
 
 
-def with_root(mappings: list[dict], image) -> list[dict]:
-    """Block device mappings with the root volume's defaults from the image filled in."""
-    root = {"VolumeSize": image.root_size, "VolumeType": "gp3", "DeleteOnTermination": True}
-    result = []
-    names = [each["DeviceName"] for each in mappings]
-    if image.root_device_name not in names:
-        result.append({"DeviceName": image.root_device_name, "Ebs": root})
-    for each in mappings:
-        if each["DeviceName"] == image.root_device_name:
-            given = {key: value for key, value in (each.get("Ebs") or {}).items() if value != ""}
-            each = {**each, "Ebs": {**root, **given}}
-        result.append(each)
-    return result
-
-
 def root_volume_id(instance: Instance) -> str | None:
     device = instance.block_device_mapping.get(instance.root_device_name)
     return device.volume_id if device else None
@@ -466,9 +514,9 @@ def user_data(instance: Instance) -> bytes | None:
     return base64.b64decode(str(instance.user_data))
 
 
-def _complete(instance: Instance, kwargs: dict, template: dict) -> None:
-    """Fill in what moto drops: volume performance, interfaces that end with the instance, and
-    the profile of a launch template or of all instances but the first."""
+def _complete(instance: Instance, kwargs: dict) -> None:
+    """Fill in what moto drops: volume performance, tags of interfaces, interfaces that end with
+    the instance, and its profile."""
     if instance.region_name != REGION:
         raise EC2ClientError("InvalidRequest", f"This local cloud has hosts in {REGION} only.")
     for mapping in kwargs["block_device_mappings"]:
@@ -481,11 +529,9 @@ def _complete(instance: Instance, kwargs: dict, template: dict) -> None:
             volume.iops = int(ebs["Iops"])
         if volume.volume_type == "gp3":
             volume.throughput = int(ebs.get("Throughput") or 125)
-    asked = template.get("IamInstanceProfile") or {}
-    name = kwargs.get("iam_instance_profile_name") or asked.get("Name")
-    arn = kwargs.get("iam_instance_profile_arn") or asked.get("Arn")
-    later = kwargs.get("iam_instance_profile_name") or kwargs.get("iam_instance_profile_arn")
-    if (name or arn) and not (later and instance.ami_launch_index == 0):  # moto does the first
+    name = kwargs.get("iam_instance_profile_name")
+    arn = kwargs.get("iam_instance_profile_arn")
+    if name or arn:
         instance.ec2_backend.associate_iam_instance_profile(
             instance.id, iam_instance_profile_name=name, iam_instance_profile_arn=arn
         )
@@ -493,3 +539,4 @@ def _complete(instance: Instance, kwargs: dict, template: dict) -> None:
     for interface in instance.nics.values():
         if interface.id not in given:
             interface.delete_on_termination = True
+            interface.add_tags(kwargs["tags"].get("network-interface", {}))

@@ -1,6 +1,7 @@
 """moto answers as AWS does where modules need it."""
 
 import pytest
+from botocore.exceptions import ClientError
 from unit.localcloud.conftest import client
 
 from localcloud.services.instances import Instances
@@ -55,6 +56,32 @@ def test_metrics_of_a_group_can_be_disabled(group):
     group.disable_metrics_collection(AutoScalingGroupName="web")
     found = group.describe_auto_scaling_groups()["AutoScalingGroups"][0]
     assert not found.get("EnabledMetrics")
+
+
+def test_metrics_are_enabled_and_disabled_by_name(group):
+    def enabled():
+        found = group.describe_auto_scaling_groups()["AutoScalingGroups"][0]
+        return [each["Metric"] for each in found["EnabledMetrics"]]
+
+    named = {"AutoScalingGroupName": "web"}
+    group.enable_metrics_collection(**named, Granularity="1Minute")
+    group.disable_metrics_collection(**named, Metrics=["GroupMinSize", "GroupMaxSize"])
+    assert "GroupDesiredCapacity" in enabled()
+    assert not {"GroupMinSize", "GroupMaxSize"} & set(enabled())
+    with pytest.raises(ClientError, match="ValidationError"):
+        group.disable_metrics_collection(**named, Metrics=["GroupMood"])
+
+
+def test_a_group_that_is_not_there_is_refused(group):
+    for call in (
+        lambda: group.disable_metrics_collection(AutoScalingGroupName="none"),
+        lambda: group.update_auto_scaling_group(AutoScalingGroupName="none", MinSize=0),
+        lambda: group.delete_auto_scaling_group(AutoScalingGroupName="none"),
+        lambda: group.attach_instances(AutoScalingGroupName="none"),
+        lambda: group.set_desired_capacity(AutoScalingGroupName="none", DesiredCapacity=1),
+    ):
+        with pytest.raises(ClientError, match="AutoScalingGroup none not found"):
+            call()
 
 
 def test_several_instances_all_have_the_profile(cloud, ec2, template, launch):

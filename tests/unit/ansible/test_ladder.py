@@ -12,41 +12,51 @@ LADDER = yaml.safe_load((ROOT / "group_vars/all/ladder.yml").read_text())
 STAGES = [step["stage"] for step in LADDER["ladder"]]
 
 
-def settings(stage, mine=None):
-    variables = {"ladder": LADDER["ladder"], "my_settings": mine or {}, "stage": stage}
+def values(stage, mine=None):
+    variables = {"ladder": LADDER["ladder"], "my_values": mine or {}, "stage": stage}
     templar = Templar(loader=DataLoader(), variables=variables)
-    return templar.template(trust_as_template(LADDER["settings"]))
+    return templar.template(trust_as_template(LADDER["stage_values"]))
+
+
+def flat(changes):
+    """Each store is a value of its own."""
+    stores = {f"stores.{name}": provider for name, provider in changes.get("stores", {}).items()}
+    return {name: value for name, value in changes.items() if name != "stores"} | stores
 
 
 def test_stages_are_numbered_from_one():
     assert list(range(1, len(STAGES) + 1)) == STAGES
 
 
-def test_the_first_stage_has_a_baseline_for_every_setting():
-    later = {name for step in LADDER["ladder"] for name in step["settings"]}
+def test_the_first_stage_has_a_baseline_for_every_value():
+    named = {name for step in LADDER["ladder"] for name in flat(step["changes"])}
 
-    assert later == set(LADDER["ladder"][0]["settings"])
+    assert named == set(flat(LADDER["ladder"][0]["changes"]))
 
 
 def test_a_stage_names_only_what_it_changes():
     for before, step in zip(LADDER["ladder"], LADDER["ladder"][1:], strict=False):
-        so_far = settings(before["stage"])
-        repeated = [name for name, value in step["settings"].items() if so_far[name] == value]
+        so_far = flat(values(before["stage"]))
+        changes = flat(step["changes"])
+        repeated = [name for name, value in changes.items() if so_far[name] == value]
         assert repeated == [], step["stage"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_settings_add_up(stage):
+def test_changes_add_up(stage):
     expected = {}
     for step in LADDER["ladder"][:stage]:
-        expected |= step["settings"]
+        expected |= flat(step["changes"])
 
-    assert settings(stage) == expected
+    assert flat(values(stage)) == expected
 
 
-def test_my_settings_win_at_every_stage():
+def test_your_own_values_win_at_every_stage():
+    mine = {"web_instance_type": "t3.large", "stores": {"rows": "rds"}}
     for stage in STAGES:
-        assert settings(stage, {"web_instance_type": "t3.large"})["web_instance_type"] == "t3.large"
+        found = values(stage, mine)
+        assert found["web_instance_type"] == "t3.large"
+        assert found["stores"] == values(stage)["stores"] | {"rows": "rds"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -48,6 +48,14 @@ def test_settings_that_nobody_can_guess_are_named(validate):
     assert "Set site_domain, operator_cidrs in inventories/aws" in validate()
 
 
+def test_a_name_of_before_is_refused_with_the_new_one(validate):
+    assert "lb_state is called front" in validate(lb_state="present")
+
+
+def test_a_mistyped_variable_is_refused_by_name(validate):
+    assert "No role has web_cuont." in validate(web_cuont="2")
+
+
 def test_a_missing_key_is_named_with_its_remedy(validate):
     refused = validate(site_domain="m.example.com", operator_cidrs="192.0.2.1/32")
 

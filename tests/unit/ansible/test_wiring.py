@@ -1,5 +1,6 @@
-"""group_vars/all/wiring.yml: what the roles get on a real account, which no local run shows."""
+"""wiring.yml of this machine and of the hosts: what roles get, also where no local run shows it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,11 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).parents[3]
-WIRING = yaml.safe_load((ROOT / "group_vars/all/wiring.yml").read_text())
+HERE, ON_HOSTS = (
+    yaml.safe_load((ROOT / "group_vars" / group / "wiring.yml").read_text())
+    for group in ("all", "aws_ec2")
+)
+LADDER = yaml.safe_load((ROOT / "group_vars/all/ladder.yml").read_text())
 ACCOUNT = "123456789012"
 
 
@@ -21,7 +26,10 @@ def trusted(value):
 
 
 def wired(name, **variables):
-    found = trusted(WIRING) | {
+    found = trusted(LADDER | HERE | ON_HOSTS) | {
+        "stage": 1,
+        "network_cidr": "10.20.0.0/16",
+        "operator_cidrs": ["192.0.2.7/32"],
         "aws_region": "eu-west-1",
         "settings_path": "/mustache/production/web",
         "project_prefix": "mustache-production",
@@ -80,3 +88,41 @@ def test_a_key_may_be_in_the_home_directory(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
 
     assert wired("ssh_public_key_file", ssh_private_key_file="~/id") == "/home/me/id.pub"
+
+
+def test_each_value_of_the_stage_is_read_in_one_place():
+    """Whoever else wants it reads the variable that took it, which -e may have changed."""
+    read = {}
+    for path in (*ROOT.glob("group_vars/**/*.yml"), *ROOT.glob("playbooks/**/*.*")):
+        for name in re.findall(r"stage_values\.([\w.]+)", path.read_text()):
+            read.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    wanted = LADDER["ladder"][0]["changes"]
+    every = {name for name in wanted if name != "stores"}
+
+    assert {name: places for name, places in read.items() if len(places) > 1} == {}
+    assert {name for name in read if not name.startswith("stores.")} == every
+    assert {name.partition(".")[2] for name in read} - {""} <= set(wanted["stores"])
+    assert {path for places in read.values() for path in places} == {"group_vars/all/wiring.yml"}
+
+
+@pytest.mark.parametrize(("front", "groups"), [("address", ["web"]), ("balancer", ["web", "lb"])])
+def test_a_front_comes_with_its_security_group_however_it_was_asked_for(front, groups):
+    for asked in ({"front": front}, {"my_values": {"front": front}}):
+        found = wired("network_security_groups", **asked)
+        assert [group["name"] for group in found] == groups
+        assert ("group" in found[0]["rules"][0]) == (front == "balancer")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"db_provider": "rds"}, {"my_values": {"stores": {"rows": "rds"}}}]
+)
+def test_rds_comes_with_its_subnets_and_security_group_however_it_was_asked_for(asked):
+    groups = wired("network_security_groups", **asked)
+    subnets = wired("network_subnets", **asked)
+
+    assert [group["name"] for group in groups] == ["web", "db"]
+    assert [subnet["name"] for subnet in subnets] == ["public-a", "private-a"]
+
+
+def test_the_wiring_of_hosts_is_not_seen_elsewhere():
+    assert set(HERE) & set(ON_HOSTS) == set()

@@ -1,0 +1,124 @@
+"""The filters of filter_plugins/."""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+PLUGINS = sorted((ROOT / "filter_plugins").glob("*.py"))
+PRICES = yaml.safe_load((ROOT / "group_vars/all/prices.yml").read_text())["prices"]
+HOURS = PRICES["hours_per_month"]
+
+
+def load(name):
+    found = importlib.util.spec_from_file_location(name, ROOT / f"filter_plugins/{name}.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module.FilterModule().filters()[name]
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=[path.stem for path in PLUGINS])
+def test_ansible_finds_each_filter_with_its_documentation(path):
+    command = [ROOT / ".venv/bin/ansible-doc", "-t", "filter", path.stem]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "EXAMPLES" in done.stdout
+    assert "RETURN VALUES" in done.stdout
+
+
+def hosts(count="1", kind="t3.small", **volume):
+    return {
+        "count": count,
+        "type": kind,
+        "volume": {"type": "gp3", "size": "20", "iops": "3000"} | volume,
+    }
+
+
+def cost(**resources):
+    found = load("monthly_cost")(
+        {"hosts": hosts(), "database": {}, "balancer": False} | resources, PRICES
+    )
+    return {line["what"]: round(line["month"], 2) for line in found}
+
+
+def test_a_host_costs_its_time_its_disk_and_its_address():
+    assert cost() == {
+        "1 x t3.small": round(PRICES["instance_hour"]["t3.small"] * HOURS, 2),
+        "1 x 20 GiB gp3": 1.6,
+        "1 x public IPv4 address": 3.65,
+        "hosted zone": 0.5,
+    }
+
+
+def test_iops_cost_from_where_they_are_not_included():
+    assert cost(hosts=hosts(iops="4000"))["1 x 20 GiB gp3"] == 1.6 + 1000 * 0.005
+    assert cost(hosts=hosts(type="io2", iops="100"))["1 x 20 GiB io2"] == 2.5 + 100 * 0.065
+
+
+@pytest.mark.parametrize(("multi_az", "copies"), [(False, 1), ("false", 1), (True, 2), ("true", 2)])
+def test_a_standby_costs_as_much_as_the_database(multi_az, copies):
+    database = {"class": "db.t4g.micro", "size": "20", "multi_az": multi_az}
+    lines = {what: month for what, month in cost(database=database).items() if "RDS" in what}
+
+    assert ["zones" in what or "Multi-AZ" in what for what in lines] == [copies == 2] * 2
+    assert list(lines.values()) == [round(copies * 0.016 * HOURS, 2), copies * 2.3]
+
+
+def test_a_balancer_costs_its_time_a_unit_and_two_addresses():
+    found = cost(balancer=True)["load balancer with its addresses and one capacity unit"]
+
+    assert found == round((0.0225 + 0.008 + 2 * 0.005) * HOURS, 2)
+
+
+def test_what_has_no_price_has_no_line():
+    assert [what for what in cost(hosts=hosts(kind="x9.huge")) if "x9" in what] == []
+
+
+def test_a_zone_keeps_its_subnets_when_another_comes():
+    subnets = load("subnets")
+    one, two = (
+        subnets(zones, "10.20.0.0/16", private=True) for zones in (["r-1a"], ["r-1a", "r-1b"])
+    )
+
+    assert two[:2] == one
+    assert [(each["name"], each["zone"], each["cidr"], each["public"]) for each in two] == [
+        ("public-a", "r-1a", "10.20.0.0/24", True),
+        ("private-a", "r-1a", "10.20.128.0/24", False),
+        ("public-b", "r-1b", "10.20.1.0/24", True),
+        ("private-b", "r-1b", "10.20.129.0/24", False),
+    ]
+
+
+def test_without_private_subnets_the_public_ones_stay_where_they_are():
+    found = load("subnets")(["r-1a", "r-1b"], "10.20.0.0/16")
+
+    assert [each["cidr"] for each in found] == ["10.20.0.0/24", "10.20.1.0/24"]
+
+
+def test_options_are_those_of_every_entry_point():
+    entries = {
+        "provision": {"options": {"b": {}, "a": {}}},
+        "configure": {"options": {"c": {}}},
+        "x": {},
+    }
+
+    assert load("role_options")([{"argument_specs": entries}]) == ["a", "b", "c"]
+
+
+def test_hosts_are_what_the_inventory_says_of_them():
+    host = {
+        "inventory_hostname": "shop-web-1",
+        "aws_instance_id": "i-1",
+        "aws_instance_type": "t3.small",
+        "aws_block_device_mappings": [
+            {"ebs": {"volume_id": "vol-1"}},
+            {"ebs": {"volume_id": "vol-2"}},
+        ],
+    }
+    wanted = {"name": "shop-web-1", "id": "i-1", "type": "t3.small", "volume": "vol-1"}
+
+    assert load("web_hosts")([host]) == [wanted]

@@ -14,6 +14,7 @@ from localcloud import processes, shell
 # Routes we make carry this protocol number, and their cloud's number as the metric, so that `down`
 # finds them after a crash too.
 PROTOCOL = "76"
+FIRST_TABLE = 100  # of a host's further interfaces
 
 
 class NetworkError(RuntimeError):
@@ -33,35 +34,47 @@ class Network:
 
     namespace = device
 
-    def plug(self, interface_id: str, address: str, subnet: str, mac: str) -> str:
-        """Make the interface with ``address`` in ``subnet``; return its namespace's name."""
-        name = self.device(interface_id)
+    def plug(self, interface_id: str, address: str, subnet: str, mac: str, index: int = 0,
+             host: str | None = None) -> str:  # fmt: skip
+        """Make the interface with ``address`` in ``subnet``; return its namespace's name.
+
+        A further one (``index`` above 0) comes into the namespace of the ``host``'s first
+        interface, with a routing table of its own: answers leave by the interface that was asked.
+        """
+        link = self.device(interface_id)
+        name = self.namespace(host or interface_id)
         network = ipaddress.ip_network(subnet)
         gateway = str(network.network_address + 1)
+        inside = f"eth{index}"
         if not Path("/run/netns", name).exists():
             shell.run("ip", "netns", "add", name)
-        if not Path("/sys/class/net", name).exists():
-            shell.run("ip", "link", "add", name, "type", "veth",
-                      "peer", "name", "eth0", "address", mac, "netns", name)  # fmt: skip
+        if not Path("/sys/class/net", link).exists():
+            shell.run("ip", "link", "add", link, "type", "veth",
+                      "peer", "name", inside, "address", mac, "netns", name)  # fmt: skip
         for key, value in {
-            f"net.ipv4.conf.{name}.proxy_arp": "1",
+            f"net.ipv4.conf.{link}.proxy_arp": "1",
             # clients on this machine come from 127.0.0.1, and so do answers to them
-            f"net.ipv4.conf.{name}.route_localnet": "1",
-            f"net.ipv4.conf.{name}.rp_filter": "1",
-            f"net.ipv4.neigh.{name}.proxy_delay": "0",
+            f"net.ipv4.conf.{link}.route_localnet": "1",
+            f"net.ipv4.conf.{link}.rp_filter": "1",
+            f"net.ipv4.neigh.{link}.proxy_delay": "0",
         }.items():
             _sysctl(key, value)
-        shell.run("ip", "link", "set", name, "up")
-        mac_here = Path("/sys/class/net", name, "address").read_text().strip()
-        shell.run(
-            "ip", "-n", name, "-batch", "-",
-            input=f"link set lo up\n"
-            f"address replace {address}/{network.prefixlen} dev eth0\n"
-            f"link set eth0 up\n"
-            f"neighbor replace {gateway} lladdr {mac_here} dev eth0\n"
-            f"route replace default via {gateway}\n",
-        )  # fmt: skip
-        shell.run("ip", "route", "replace", f"{address}/32", "dev", name, "proto", PROTOCOL)
+        shell.run("ip", "link", "set", link, "up")
+        mac_here = Path("/sys/class/net", link, "address").read_text().strip()
+        table = f" table {FIRST_TABLE + index}" if index else ""
+        lines = [
+            "link set lo up",
+            # on-link routes of a second interface in the same subnet would take the first one's
+            f"address replace {address}/{32 if index else network.prefixlen} dev {inside}",
+            f"link set {inside} up",
+            f"neighbor replace {gateway} lladdr {mac_here} dev {inside}",
+            f"route replace default via {gateway} dev {inside}{table}{' onlink' if index else ''}",
+        ]
+        if index:
+            shell.run("ip", "-n", name, "rule", "delete", "from", address, check=False)
+            lines.append(f"rule add from {address} lookup {FIRST_TABLE + index}")
+        shell.run("ip", "-n", name, "-batch", "-", input="".join(f"{line}\n" for line in lines))
+        shell.run("ip", "route", "replace", f"{address}/32", "dev", link, "proto", PROTOCOL)
         return name
 
     def unplug(self, interface_id: str) -> None:

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
+from moto.ec2.models import nat_gateways
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.internet_gateways import InternetGatewayBackend
@@ -115,10 +116,16 @@ class Dependencies(Service):
             if each.eni and each.eni.id == eni_id:
                 each.eni = each.instance = each.association_id = None
 
+    @hook(nat_gateways, "random_private_ip", "cidr, ipv6")
+    def nat_address(self, original, cidr=None, ipv6=False):
+        """moto's is of no subnet: None lets the subnet give one."""
+        return
+
     @hook(NatGatewayBackend, "create_nat_gateway",
           "self, subnet_id, allocation_id, tags, connectivity_type")  # fmt: skip
     def create_nat(self, original, backend, *args, **kwargs):
         gateway = original(backend, *args, **kwargs)
+        gateway.private_ip = gateway._eni.private_ip_address
         gateway._eni.status = "in-use"
         return gateway
 

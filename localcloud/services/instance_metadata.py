@@ -60,23 +60,8 @@ class InstanceMetadata(Service):
             "network": {
                 "interfaces": {
                     "macs": {
-                        interface.mac_address: {
-                            "device-number": "0",
-                            "interface-id": interface.id,
-                            "local-hostname": instance.private_dns_name,
-                            "local-ipv4s": instance.private_ip,
-                            "mac": interface.mac_address,
-                            "owner-id": ACCOUNT,
-                            "public-hostname": instance.public_dns_name,
-                            "public-ipv4s": instance.public_ip,
-                            "security-group-ids": "\n".join(g.id for g in interface.group_set),
-                            "security-groups": "\n".join(groups),
-                            "subnet-id": instance.subnet_id,
-                            "subnet-ipv4-cidr-block": interface.subnet.cidr_block,
-                            "vpc-id": vpc.id,
-                            "vpc-ipv4-cidr-block": vpc.cidr_block,
-                            "vpc-ipv4-cidr-blocks": vpc.cidr_block,
-                        }
+                        each.mac_address: self._interface(instance, each, vpc)
+                        for each in instance.nics.values()
                     }
                 }
             },
@@ -96,6 +81,25 @@ class InstanceMetadata(Service):
             "tags": {"instance": tags}
             if instance.metadata_options.instance_metadata_tags == "enabled"
             else None,
+        }
+
+    def _interface(self, instance, interface, vpc) -> dict:
+        return {
+            "device-number": str(interface.device_index),
+            "interface-id": interface.id,
+            "local-hostname": instance.private_dns_name,
+            "local-ipv4s": interface.private_ip_address,
+            "mac": interface.mac_address,
+            "owner-id": ACCOUNT,
+            "public-hostname": instance.public_dns_name if interface.device_index == 0 else None,
+            "public-ipv4s": interface.public_ip,
+            "security-group-ids": "\n".join(group.id for group in interface.group_set),
+            "security-groups": "\n".join(group.name for group in interface.group_set),
+            "subnet-id": interface.subnet.id,
+            "subnet-ipv4-cidr-block": interface.subnet.cidr_block,
+            "vpc-id": vpc.id,
+            "vpc-ipv4-cidr-block": vpc.cidr_block,
+            "vpc-ipv4-cidr-blocks": vpc.cidr_block,
         }
 
     def _keys(self, instance) -> dict | None:

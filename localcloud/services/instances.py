@@ -24,6 +24,7 @@ from localcloud.hooks import hook
 from localcloud.network import NetworkError
 from localcloud.services import launches
 from localcloud.services.base import Row, Service
+from localcloud.services.network_interfaces import NetworkInterfaces, check_request
 from localcloud.settings import REGION
 from localcloud.shell import CommandError
 
@@ -130,6 +131,7 @@ class Instances(Service):
                 "InvalidKeyPair.NotFound", f"The key pair '{key_name}' does not exist"
             )
         self._check_profile(backend, kwargs)
+        check_request(kwargs.get("nics") or [], instance_type, count, backend)
         mappings = kwargs.get("block_device_mappings") or data.get("BlockDeviceMappings") or []
         kwargs["block_device_mappings"] = launches.block_devices(mappings, image, backend)
         with ExitStack() as changing:
@@ -243,6 +245,18 @@ class Instances(Service):
             changed = original(backend, ids) if ids or not instances else []
         return changed + [(each, copy.copy(each._state)) for each in ended]
 
+    @hook(Instance, "terminate", "self")
+    def keep_interfaces(self, original, instance):
+        """Interfaces that do not end with the instance can be attached again."""
+        ended = original(instance)
+        for interface in [each for each in instance.nics.values() if each.id in self._enis()]:
+            interface.instance = interface.attachment_id = interface.attach_time = None
+            interface.status = "available"
+        return ended
+
+    def _enis(self):
+        return self.cloud.backend("ec2").enis
+
     @hook(InstanceBackend, "modify_instance_attribute", "self, instance_id, key, value")
     def modify(self, original, backend, instance_id, key, value):
         instance = backend.get_instance(instance_id)
@@ -277,7 +291,8 @@ class Instances(Service):
             (
                 each
                 for each in self.all()
-                if each.state != "terminated" and each.private_ip == address
+                if each.state != "terminated"
+                and any(nic.private_ip_address == address for nic in each.nics.values())
             ),
             None,
         )
@@ -413,8 +428,6 @@ class Instances(Service):
             list(pool.map(action, instances))
 
     def _boot(self, instance: Instance) -> None:
-        interface = instance.nics[0]
-        subnet = interface.subnet
         root_volume = root_volume_id(instance)
         cpus, memory = limits(instance.instance_type)
         cloud = self.cloud
@@ -424,9 +437,8 @@ class Instances(Service):
             root = cloud.storage.mount_root(
                 instance.id, root_volume, [Path(each) for each in instance.layers]
             )
-            namespace = cloud.network.plug(
-                interface.id, interface.private_ip_address, subnet.cidr_block, interface.mac_address
-            )
+            interfaces = cloud.service(NetworkInterfaces)
+            namespace, *_ = [interfaces.plug(instance, index) for index in sorted(instance.nics)]
             cloud.engine.run(
                 Container(
                     name=instance.id,

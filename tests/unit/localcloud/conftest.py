@@ -51,9 +51,9 @@ class FakeNetwork(Network):
         self.plugged: dict[str, str] = {}
         self.cidrs: set[str] = set()
 
-    def plug(self, interface_id, address, subnet, mac):
+    def plug(self, interface_id, address, subnet, mac, index=0, host=None):
         self.plugged[interface_id] = address
-        return self.device(interface_id)
+        return self.device(host or interface_id)
 
     def unplug(self, interface_id):
         self.plugged.pop(interface_id, None)

@@ -2,10 +2,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# Ansible refuses to run in any other locale than one of UTF-8.
-ifneq ($(shell locale charmap 2>/dev/null),UTF-8)
-export LC_ALL := C.UTF-8
-endif
 
 LOCALCLOUD_PACKAGES := podman runc mmdebstrap debian-archive-keyring lxcfs xfsprogs nftables iproute2 openssh-client
 TEST_PACKAGES := chromium fonts-dejavu-core
@@ -122,6 +118,10 @@ CLIMB ?= up-and-down
 .PHONY: test-ladder
 test-ladder: test-packages ## the ladder up and down with visitors on the site (not in `make test`)
 	pytest tests/ladder $(if $(CLIMB),-k $(CLIMB))
+
+.PHONY: test-crash
+test-crash: test-packages ## kill -9 the local cloud in the middle of its calls (CRASH_ROUNDS=3; not in `make test`)
+	pytest tests/crash -p no:randomly
 
 .PHONY: molecule
 molecule: env machine ## test the roles on hosts of the local cloud (SCENARIO=web)

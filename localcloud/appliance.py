@@ -48,10 +48,12 @@ rm -rf usr/sbin/policy-rc.d var/lib/apt/lists/* var/cache/apt/*
 class Recipe:
     """What an appliance's image has beyond the Debian image: packages, and a tree of files.
 
-    ``owner`` is whom AWS names as the one who asked for its network interfaces.
+    ``owner`` is whom AWS names as the one who asked for its network interfaces, ``prefix`` what
+    the names of its hosts and their volumes begin with.
     """
 
     name: str
+    prefix: str
     packages: tuple[str, ...]
     files: Path
     owner: str

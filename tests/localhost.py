@@ -3,10 +3,7 @@
 glibc leaves that to an optional module, which many machines do not have.
 """
 
-import os
 import socket
-
-from localcloud import client
 
 _getaddrinfo = socket.getaddrinfo
 
@@ -17,9 +14,8 @@ def is_localhost(name: str) -> bool:
 
 
 def resolve_localhost() -> None:
-    """From now on, in this process, and never by a proxy, which would look for it on its own."""
+    """From now on, in this process."""
     socket.getaddrinfo = _resolve
-    os.environ.update(client.without_proxy(os.environ))
 
 
 def _resolve(host, *arguments, **options):

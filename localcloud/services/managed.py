@@ -124,16 +124,20 @@ class ManagedService(Service, ABC):
         return said + self._sweep()
 
     def _sweep(self) -> list[str]:
-        """Remove hosts that no resource has: their API call was never answered."""
-        known = {host.id for host in self.hosts()}
-        said = []
-        for name, container in self.cloud.engine.containers().items():
-            if container.labels.get("kind") == self.recipe.name and name not in known:
-                self.cloud.engine.remove(name)
-                self.cloud.storage.unmount_root(name, name)
-                self.cloud.storage.delete(name)
-                said.append(f"removed {self.noun} host {name}: the API does not know it")
-        return said
+        """Remove hosts that no resource has, and volumes: their API call was never answered."""
+        engine, storage, prefix = self.cloud.engine, self.cloud.storage, self.recipe.prefix
+        there = {
+            name
+            for name, container in engine.containers().items()
+            if container.labels.get("kind") == self.recipe.name
+        }
+        there |= storage.mounted_hosts(prefix) | storage.volume_ids(prefix)
+        unknown = sorted(there - {host.id for host in self.hosts()})
+        for name in unknown:
+            engine.remove(name)
+            storage.unmount_root(name, name)
+            storage.delete(name)
+        return [f"removed {self.noun} host {name}: the API does not know it" for name in unknown]
 
     def reconcile(self) -> None:
         for resource in self.all():

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import psycopg
+import redis
 from dnslib import DNSRecord
 
 RESOLVER = "169.254.169.253"
@@ -77,6 +78,30 @@ def write(name: str, options: str) -> None:
     print(json.dumps({"acknowledged": acknowledged, "gaps": sorted(gaps)[-5:]}), flush=True)
 
 
+def cache(name: str, options: str) -> None:
+    """Run the commands that come as lines of JSON, all over one connection; print each answer."""
+    look_up = socket.getaddrinfo
+    socket.getaddrinfo = lambda host, *rest, **more: look_up(
+        resolve(host) if host == name else host, *rest, **more
+    )
+    # one connection: the pool gives the same one for each command
+    client = redis.Redis(
+        host=name,
+        max_connections=1,
+        decode_responses=True,
+        socket_timeout=3,
+        socket_connect_timeout=2,
+        retry=None,
+        **json.loads(options),
+    )
+    for line in sys.stdin:
+        try:
+            answer = {"answer": client.execute_command(*json.loads(line))}
+        except (redis.RedisError, OSError) as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer, default=str), flush=True)
+
+
 def opens(address: str, port: str) -> None:
     """Print whether a TCP connection is accepted."""
     try:
@@ -90,4 +115,4 @@ def opens(address: str, port: str) -> None:
 if __name__ == "__main__":
     with Path("/run/netns", sys.argv[1]).open() as namespace:
         os.setns(namespace.fileno(), os.CLONE_NEWNET)
-    {"query": query, "write": write, "opens": opens}[sys.argv[2]](*sys.argv[3:])
+    {"cache": cache, "query": query, "write": write, "opens": opens}[sys.argv[2]](*sys.argv[3:])

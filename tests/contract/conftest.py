@@ -63,8 +63,9 @@ def stranger(site) -> Visitor:
         yield visitor
 
 
-def new_portrait() -> bytes:
-    """512 x 512 JPEG, whose bytes no one has brought before."""
+@pytest.fixture(scope="session")
+def face() -> bytes:
+    """A portrait, 512 x 512 JPEG, whose bytes no one has brought before."""
     with Image.open(Path(skimage.data.__file__).parent / "astronaut.png") as picture:
         portrait = picture.convert("RGB")
     # In the corner, where no face is.
@@ -73,16 +74,6 @@ def new_portrait() -> bytes:
     out = io.BytesIO()
     portrait.save(out, "JPEG", quality=90)
     return out.getvalue()
-
-
-@pytest.fixture(scope="session")
-def face() -> bytes:
-    return new_portrait()
-
-
-@pytest.fixture
-def new_face() -> bytes:
-    return new_portrait()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,13 @@ from localcloud.services.elbv2.runtime import Haproxy, HaproxyError, Seen
 
 log = logging.getLogger("localcloud.elbv2")
 
-RECIPE = Recipe("balancer", ("haproxy",), Path(__file__).parent / "host", "amazon-elb")
+RECIPE = Recipe(
+    name="balancer",
+    prefix="alb-",
+    packages=("haproxy",),
+    files=Path(__file__).parent / "host",
+    owner="amazon-elb",
+)
 CORES, MEMORY, VOLUME = 1.0, 512, 2
 START_SECONDS = 30
 NEW = "new:"

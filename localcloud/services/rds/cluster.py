@@ -72,7 +72,7 @@ class Cluster:
         deployment.parameters = parameters.wanted(self._group())
         server = self.primary
         server.prepare(snapshot)
-        server.delete("data/standby.signal")
+        server.files.delete("data/standby.signal")
         self._configure(server)
         self._certify(server)
         server.start(*self._limits())
@@ -336,7 +336,7 @@ class Cluster:
     def _start_standby(self) -> None:
         standby = self.standby
         standby.prepare()
-        standby.write("data/standby.signal", "")
+        standby.files.write("data/standby.signal", "")
         self._configure(standby)
         self._certify(standby)
         standby.start(*self._limits())
@@ -363,16 +363,16 @@ class Cluster:
                 _slot(server.host),
             )
         peers = [host.address for host in self.hosts() if host is not server.host]
-        server.write("conf/postgresql.conf", text)
-        server.write(
+        server.files.write("conf/postgresql.conf", text)
+        server.files.write(
             "conf/pg_hba.conf",
             postgres.hba(parameters.forces_tls(deployment.parameters), peers),
         )
 
     def _certify(self, server: Server) -> None:
         certificate, key = self.authority.issue([self.database.address], CERTIFICATE_LIFETIME)
-        server.write("tls/server.key", key)
-        server.write("tls/server.crt", certificate + self.authority.root())
+        server.files.write("tls/server.key", key)
+        server.files.write("tls/server.crt", certificate + self.authority.root())
 
     def _server(self, host: Host) -> Server:
         return Server(self.appliances, host, self.database.port)

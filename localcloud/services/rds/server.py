@@ -11,10 +11,17 @@ import psycopg
 
 from localcloud import shell
 from localcloud.appliance import Appliances, Host, Recipe
+from localcloud.hostfiles import Files
 from localcloud.services.managed import HostError
 from localcloud.services.rds import postgres
 
-RECIPE = Recipe("database", ("postgresql-17",), Path(__file__).parent / "host", "amazon-rds")
+RECIPE = Recipe(
+    name="database",
+    prefix="rds-",
+    packages=("postgresql-17",),
+    files=Path(__file__).parent / "host",
+    owner="amazon-rds",
+)
 START_SECONDS = 120
 # 1234.5679: what a client sends to ask for TLS, answered before anything else.
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -31,28 +38,16 @@ class Server:
         self.appliances = appliances
         self.host = host
         self.port = port
+        self.files = Files(appliances, host, "postgres")
 
     def prepare(self, snapshot: str | None = None) -> None:
         """Mount the volume and make its directories."""
         volume = self.appliances.mount(self.host, snapshot)
-        for name, mode in {"data": 0o700, "conf": 0o700, "tls": 0o700}.items():
-            self._directory(volume / name, mode)
-        self._directory(self.appliances.sockets(self.host), 0o700)
+        for name in ("data", "conf", "tls"):
+            self.files.directory(name)
+        self.files.own(self.appliances.sockets(self.host))
         # a copy of a running server's volume looks as if that server still ran
         (volume / "data/postmaster.pid").unlink(missing_ok=True)
-
-    def write(self, path: str, content: str | bytes) -> None:
-        """Write a file on the volume, readable by PostgreSQL only, in one step."""
-        target = self.appliances.volume(self.host) / path
-        part = target.with_name(target.name + ".part")
-        data = content.encode() if isinstance(content, str) else content
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-        self._own(part)
-        part.rename(target)
-
-    def delete(self, path: str) -> None:
-        (self.appliances.volume(self.host) / path).unlink(missing_ok=True)
 
     def start(self, cpus: float, memory: int) -> None:
         """Boot the host and return when PostgreSQL accepts connections."""
@@ -117,7 +112,7 @@ class Server:
         """Make a standby the primary; return when it takes writes."""
         if not self.value("select pg_promote(true, 60)"):
             raise ServerError(f"{self.host.id} did not become the primary within 60 s")
-        self.delete("data/standby.signal")
+        self.files.delete("data/standby.signal")
 
     def free(self) -> int:
         """Bytes left on the volume."""
@@ -139,20 +134,6 @@ class Server:
         volume = self.appliances.volume(self.host)
         if os.path.ismount(volume):
             shell.run("fsfreeze", "--unfreeze", volume, check=False)
-
-    def _directory(self, path: Path, mode: int) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(mode)
-        self._own(path)
-
-    def _own(self, path: Path) -> None:
-        user, group = self._ids()
-        os.chown(path, user, group)
-
-    def _ids(self) -> tuple[int, int]:
-        text = (self.appliances.cloud.storage.root(self.host.id) / "etc/passwd").read_text()
-        found = re.search(r"^postgres:[^:]*:(\d+):(\d+):", text, re.MULTILINE)
-        return int(found[1]), int(found[2])
 
     def _why(self, error: Exception) -> str:
         try:

@@ -95,6 +95,16 @@ class Snapshots(Service):
             source.deployment = deployment
             self.cloud.storage.delete_snapshot(name)
 
+    def adopt(self) -> list[str]:
+        """Delete copies that no snapshot has: their API call was never answered."""
+        known = {
+            getattr(each, "volume", None)
+            for each in self.cloud.backend("rds").database_snapshots.values()
+        }
+        for name in self.cloud.storage.snapshot_ids("rds-") - known:
+            self.cloud.storage.delete_snapshot(name)
+        return []
+
     # automated backups
 
     def reconcile(self) -> None:

@@ -199,3 +199,12 @@ def test_a_balancer_that_was_half_made_is_gone_after_a_crash(make_cloud, cloud, 
     assert "removed load balancer shop: it was half made" in again.adopted
     assert client("elbv2").describe_load_balancers()["LoadBalancers"] == []
     assert again.storage.sizes == {}
+
+
+def test_what_no_balancer_has_is_swept_away_with_its_volume(make_cloud, cloud):
+    cloud.storage.create("alb-lost-1", 2)
+    cloud.storage.image("alb-lost-1").parent.mkdir(parents=True, exist_ok=True)
+    cloud.storage.image("alb-lost-1").touch()
+    again = make_cloud(storage=cloud.storage)
+    assert "removed load balancer host alb-lost-1: the API does not know it" in again.adopted
+    assert "alb-lost-1" not in again.storage.sizes

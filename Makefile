@@ -2,6 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Ansible refuses to run in any other locale than one of UTF-8.
+ifneq ($(shell locale charmap 2>/dev/null),UTF-8)
+export LC_ALL := C.UTF-8
+endif
 
 LOCALCLOUD_PACKAGES := podman runc mmdebstrap debian-archive-keyring lxcfs xfsprogs nftables iproute2 openssh-client
 TEST_PACKAGES := chromium fonts-dejavu-core

@@ -8,12 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from localcloud import faults_cli, firewall, image, machine, registry
+from localcloud import client, faults_cli, firewall, image, machine, registry
 from localcloud.authority import Authority
 from localcloud.engine import Podman
 from localcloud.faults import FaultError
@@ -216,7 +214,7 @@ def _answer(settings: Settings) -> dict | None:
     """What the running process says of itself, or None."""
     try:
         address = f"{settings.endpoint}/_localcloud/status"
-        with urllib.request.urlopen(address, timeout=10) as reply:  # noqa: S310 - our own http
+        with client.open(address, timeout=10) as reply:
             answer = json.load(reply)
     except (OSError, ValueError):
         return None

@@ -84,7 +84,7 @@ class Podman:
             f"--name={container.name}",
             f"--hostname={container.hostname}",
             f"--network=ns:/run/netns/{container.network_namespace}",
-            "--dns=none", "--no-hosts",
+            "--dns=none", "--no-hosts", "--http-proxy=false",
             f"--cap-add={CAPABILITIES}", "--cap-drop=MKNOD",
             "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL",
             "--security-opt=apparmor=unconfined", "--security-opt=label=disable",

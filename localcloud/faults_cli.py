@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
+from localcloud import client
 from localcloud.faults import KINDS, FaultError
 from localcloud.settings import Settings
 
@@ -60,7 +61,7 @@ def call(settings: Settings, action: str, **arguments) -> list[dict]:
         headers={"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as reply:  # noqa: S310
+        with client.open(request, timeout=SECONDS) as reply:
             return json.load(reply)["faults"]
     except urllib.error.HTTPError as error:
         raise FaultError(json.load(error)["error"]) from error

@@ -6,6 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
+from localcloud import client
 from localcloud.settings import Settings
 
 # program -> Debian package
@@ -42,6 +43,7 @@ def become_root(arguments: list[str], settings: Settings) -> None:
         **settings.environment(),
         "PYTHONPATH": str(CHECKOUT),
         "PYTHONDONTWRITEBYTECODE": "1",
+        **client.proxies(os.environ),  # the image's packages may come through one
     }
     if share := os.environ.get("LOCALCLOUD_VCPU"):
         variables["LOCALCLOUD_VCPU"] = share

@@ -10,7 +10,7 @@ import threading
 
 from werkzeug.serving import make_server
 
-from localcloud import dns, forwarder, image, metadata, registry
+from localcloud import client, dns, forwarder, image, metadata, registry
 from localcloud.faults import FaultError
 from localcloud.firewall import Services
 from localcloud.settings import Settings
@@ -36,8 +36,10 @@ MOTO = {
 
 def prepare_moto(settings: Settings) -> None:
     """Set the environment that moto reads, and keep its own calls on this machine."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
     os.environ.update(
-        MOTO,
+        MOTO | client.without_proxy(os.environ),
         MOTO_PORT=str(settings.port),
         AWS_ENDPOINT_URL=settings.endpoint,
         AWS_ACCESS_KEY_ID="localcloud",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+# Characters that have a meaning in mount options and in the engine's arguments.
+MEANINGFUL = ',:\\"'
 DEBIAN_ACCOUNT = "136693071363"
 
 
@@ -28,8 +30,14 @@ class Settings:
     @classmethod
     def from_environment(cls, environ=os.environ) -> "Settings":
         checkout = Path(__file__).resolve().parent.parent
+        state = Path(environ.get("LOCALCLOUD_STATE") or checkout / ".localcloud").resolve()
+        if odd := set(str(state)) & set(MEANINGFUL):
+            raise SettingsError(
+                f"{state} has {' and '.join(sorted(odd))} in its name, which mounts cannot take. "
+                "Keep the local cloud's state elsewhere: LOCALCLOUD_STATE=DIRECTORY"
+            )
         return cls(
-            state=Path(environ.get("LOCALCLOUD_STATE") or checkout / ".localcloud").resolve(),
+            state=state,
             cache=Path(environ.get("LOCALCLOUD_CACHE") or "/var/cache/localcloud"),
             port=_port(environ, "LOCALCLOUD_PORT", 5000),
             http_port=_port(environ, "LOCALCLOUD_HTTP_PORT", 8080),

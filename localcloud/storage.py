@@ -7,6 +7,7 @@ container. The file system is XFS, because it grows while mounted without CAP_SY
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -164,8 +165,14 @@ class Storage:
 
     def mounts(self) -> list[str]:
         """Mount points of this cloud: of hosts, of the engine and of lxcfs."""
-        points = (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
+        lines = Path("/proc/mounts").read_text().splitlines()
+        points = (_unescaped(line.split()[1]) for line in lines)
         return [point for point in points if point.startswith(f"{self.directory}/")]
+
+
+def _unescaped(path: str) -> str:
+    r"""A path of /proc/mounts as it is: a space is written as \040 there."""
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), path)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,7 +3,10 @@
 glibc leaves that to an optional module, which many machines do not have.
 """
 
+import os
 import socket
+
+from localcloud import client
 
 _getaddrinfo = socket.getaddrinfo
 
@@ -14,8 +17,9 @@ def is_localhost(name: str) -> bool:
 
 
 def resolve_localhost() -> None:
-    """From now on, in this process."""
+    """From now on, in this process, and never by a proxy, which would look for it on its own."""
     socket.getaddrinfo = _resolve
+    os.environ.update(client.without_proxy(os.environ))
 
 
 def _resolve(host, *arguments, **options):

@@ -1,5 +1,7 @@
 """/api/docs: the OpenAPI description as a page of our own, which needs no script."""
 
+from functools import lru_cache
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,10 +12,12 @@ from service.pictures.api import api
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    schema = api.get_openapi_schema()
-    return render(
-        request, "docs.html", {"operations": list(operations(schema)), "base": settings.SITE_URL}
-    )
+    return render(request, "docs.html", {"operations": described(), "base": settings.SITE_URL})
+
+
+@lru_cache(maxsize=1)
+def described() -> list[dict]:
+    return list(operations(api.get_openapi_schema()))
 
 
 def operations(schema: dict):
@@ -37,7 +41,7 @@ def operations(schema: dict):
 
 def parameters(operation: dict):
     for parameter in operation.get("parameters", []):
-        yield described(
+        yield field(
             parameter["name"], parameter["in"], parameter["schema"], parameter.get("required")
         )
 
@@ -48,10 +52,10 @@ def form_fields(schema: dict, operation: dict):
         if "$ref" in body:
             body = schema["components"]["schemas"][body["$ref"].rpartition("/")[2]]
         for name, about in body.get("properties", {}).items():
-            yield described(name, "form", about, name in body.get("required", []))
+            yield field(name, "form", about, name in body.get("required", []))
 
 
-def described(name: str, where: str, about: dict, required: bool | None) -> dict:
+def field(name: str, where: str, about: dict, required: bool | None) -> dict:
     return {
         "name": name,
         "in": where,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,13 @@ class Problem(Exception):
 DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
 
 
+def is_for_programs(request: HttpRequest) -> bool:
+    return request.path.startswith(("/api/", "/mustachify"))
+
+
 def wants_json(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/mustachify")) or (
-        request.get_preferred_type(["text/html", "application/json"]) == "application/json"
-    )
+    preferred = request.get_preferred_type(["text/html", "application/json"])
+    return is_for_programs(request) or preferred == "application/json"
 
 
 def body(status: int, detail: str | None = None) -> dict:
@@ -82,7 +86,8 @@ def error(
     response = error_json(status, detail) if json else error_page(request, status, detail)
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
-    response["Cache-Control"] = "no-store"
+    if not is_for_programs(request):
+        patch_vary_headers(response, ["Accept"])
     return response
 
 

@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from service.errors import RETRY_AFTER_SECONDS, wants_json
 
@@ -78,9 +79,7 @@ class HealthMiddleware:
         view = self.VIEWS.get(request.path_info)
         if view is None:
             return self.get_response(request)
-        response = view(request)
-        response["Cache-Control"] = "no-store"
-        return response
+        return view(request)
 
 
 @lru_cache(maxsize=1)
@@ -139,6 +138,7 @@ def rows(facts: dict) -> list[tuple[str, object]]:
     ]
 
 
+@require_safe
 def info(request: HttpRequest) -> HttpResponse:
     """GET /info: which host answered, for people and (JSON) for programs."""
     facts = about()
@@ -146,6 +146,5 @@ def info(request: HttpRequest) -> HttpResponse:
         response = JsonResponse(facts)
     else:
         response = render(request, "info.html", {"facts": rows(facts)})
-    response["Cache-Control"] = "no-store"
     response["Vary"] = "Accept"
     return response

@@ -7,6 +7,7 @@ which gunicorn_config.py sets.
 import os
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -37,6 +38,7 @@ REFUSED = Counter("mustache_refused_pictures_total", "Pictures refused, by reaso
 LIMITED = Counter("mustache_rate_limited_total", "Requests over a rate limit.", ["limit"])
 
 
+@require_safe
 def view(request: HttpRequest) -> HttpResponse:
     """GET /metrics, for a reader on the same host only: it tells too much to be public."""
     if not is_this_host(request):

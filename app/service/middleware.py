@@ -111,9 +111,27 @@ class ErrorsMiddleware:
         response = self.get_response(request)
         if not isinstance(response, HttpResponseNotAllowed):
             return response
+        allowed = {method.strip() for method in response["Allow"].split(",")}
         told = errors.error(request, 405)
-        told["Allow"] = response["Allow"]
+        told["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
         return told
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return errors.answer(request, exception)
+
+
+class HeadMiddleware:
+    """HEAD wherever GET: the API's views know GET only. Whoever serves leaves the body out."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        method = request.method
+        response = self.get_response(request)
+        request.method = method
+        return response
+
+    def process_view(self, request: HttpRequest, view, arguments, named) -> None:
+        if request.method == "HEAD" and view.__module__ == "ninja.operation":
+            request.method = "GET"

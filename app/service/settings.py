@@ -146,6 +146,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "service.edge.EdgeMiddleware",
     "service.middleware.RequestMiddleware",
+    "service.caching.CachingMiddleware",
     "service.health.HealthMiddleware",
     "service.loops.LoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -160,6 +161,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "service.middleware.ErrorsMiddleware",
+    "service.middleware.HeadMiddleware",
 ]
 ROOT_URLCONF = "service.urls"
 WSGI_APPLICATION = "service.wsgi.application"

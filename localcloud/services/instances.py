@@ -134,6 +134,9 @@ class Instances(Service):
         check_request(kwargs.get("nics") or [], instance_type, count, backend)
         mappings = kwargs.get("block_device_mappings") or data.get("BlockDeviceMappings") or []
         kwargs["block_device_mappings"] = launches.block_devices(mappings, image, backend)
+        self._request.volumes = {
+            each["DeviceName"]: each["Ebs"] for each in kwargs["block_device_mappings"]
+        }
         with ExitStack() as changing:
             with self.cloud.lock:  # so that the reconciler sees no instance without a host
                 before = set(backend.reservations)
@@ -161,6 +164,27 @@ class Instances(Service):
             reservation.client_token = asked["ClientToken"]
             reservation.request = launches.digest(asked)
         return reservation
+
+    @hook(Instance, "add_block_device",
+          "self, size, device_path, snapshot_id, encrypted, delete_on_termination, kms_key_id, "
+          "volume_type")  # fmt: skip
+    def add_volume(self, original, instance, size, device_path, snapshot_id, encrypted,
+                   delete_on_termination, kms_key_id, volume_type):  # fmt: skip
+        """moto drops a new volume's IOPS and MiB/s."""
+        asked = self._request.volumes[device_path]
+        volume = instance.ec2_backend.create_volume(
+            size=size,
+            zone_name=instance.availability_zone,
+            snapshot_id=snapshot_id,
+            encrypted=encrypted,
+            kms_key_id=kms_key_id,
+            volume_type=volume_type,
+            iops=int(asked["Iops"]) if asked.get("Iops") else None,
+            throughput=int(asked["Throughput"]) if asked.get("Throughput") else None,
+        )
+        instance.ec2_backend.attach_volume(
+            volume.id, instance.id, device_path, delete_on_termination
+        )
 
     def _check_profile(self, backend, kwargs) -> None:
         name, arn = (kwargs[f"iam_instance_profile_{each}"] for each in ("name", "arn"))
@@ -527,20 +551,9 @@ def user_data(instance: Instance) -> bytes | None:
 
 
 def _complete(instance: Instance, kwargs: dict) -> None:
-    """Fill in what moto drops: volume performance, tags of interfaces, interfaces that end with
-    the instance, and its profile."""
+    """Fill in what moto drops: interfaces that end with the instance, their tags, its profile."""
     if instance.region_name != REGION:
         raise EC2ClientError("InvalidRequest", f"This local cloud has hosts in {REGION} only.")
-    for mapping in kwargs["block_device_mappings"]:
-        device = instance.block_device_mapping.get(mapping["DeviceName"])
-        if device is None:
-            continue
-        volume = instance.ec2_backend.get_volume(device.volume_id)
-        ebs = mapping["Ebs"]
-        if ebs.get("Iops"):
-            volume.iops = int(ebs["Iops"])
-        if volume.volume_type == "gp3":
-            volume.throughput = int(ebs.get("Throughput") or 125)
     name = kwargs.get("iam_instance_profile_name")
     arn = kwargs.get("iam_instance_profile_arn")
     if name or arn:

@@ -1,17 +1,30 @@
 """EBS volumes and snapshots: sparse files on loop devices, with size and IOPS that count."""
 
 import logging
+from inspect import signature
 from pathlib import Path
 
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot, Volume
+from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot, Volume, VolumeAttachment
 
 from localcloud.hooks import hook
 from localcloud.services.base import Row, Service
 from localcloud.services.instances import tag
+from localcloud.services.volume_attachments import attachments
 from localcloud.shell import CommandError, run
 
 log = logging.getLogger("localcloud.volumes")
+
+# GiB of each type of volume.
+SIZES = {
+    "gp2": (1, 16384),
+    "gp3": (1, 16384),
+    "io1": (4, 16384),
+    "io2": (4, 65536),
+    "st1": (125, 16384),
+    "sc1": (125, 16384),
+    "standard": (1, 1024),
+}
 
 
 class Volumes(Service):
@@ -25,6 +38,8 @@ class Volumes(Service):
           "self, size, zone_name, snapshot_id, encrypted, kms_key_id, volume_type, iops, "
           "throughput, multi_attach_enabled")  # fmt: skip
     def create(self, original, backend, size, zone_name, snapshot_id=None, *args, **kwargs):
+        bound = signature(original).bind(backend, size, zone_name, snapshot_id, *args, **kwargs)
+        _check_type(bound.arguments.get("volume_type") or "gp2", size)
         volume = original(backend, size, zone_name, snapshot_id, *args, **kwargs)
         # DescribeVolumes always has both on AWS, and modules compare them
         volume.multi_attach_enabled = bool(volume.multi_attach_enabled)
@@ -62,6 +77,11 @@ class Volumes(Service):
             raise EC2ClientError(
                 "InvalidParameterValue", "New size cannot be smaller than existing size"
             )
+        _check_type(target_volume_type or volume.volume_type, size or volume.size)
+        if target_multi_attach_enabled and (target_volume_type or volume.volume_type) != "io2":
+            raise EC2ClientError(
+                "InvalidParameterCombination", "Multi-Attach can be enabled later for io2 only."
+            )
         original(backend, volume_id, size, target_volume_type, target_iops, target_throughput,
                  target_multi_attach_enabled)  # fmt: skip
         if volume.volume_type == "gp3":
@@ -72,35 +92,13 @@ class Volumes(Service):
         with _api_errors():
             if size:
                 self.cloud.storage.grow(volume_id, size)
-                if volume.attachment:
-                    volume.attachment.instance.block_device_mapping[
-                        volume.attachment.device
-                    ].size = size
-                    if _is_root(volume):
-                        self.cloud.storage.resize_root(volume.attachment.instance.id)
-            if volume.attachment:
-                self._limit(volume)
+            for each in attachments(volume):
+                if size:
+                    each.instance.block_device_mapping[each.device].size = size
+                    if _is_root(each):
+                        self.cloud.storage.resize_root(each.instance.id)
+                self._limit(each)
         return volume
-
-    @hook(EBSBackend, "attach_volume",
-          "self, volume_id, instance_id, device_path, delete_on_termination")  # fmt: skip
-    def attach(self, original, backend, volume_id, instance_id, device_path,
-               delete_on_termination=False):  # fmt: skip
-        attachment = original(backend, volume_id, instance_id, device_path, delete_on_termination)
-        with _api_errors():
-            self._plug(backend.get_volume(volume_id))
-        return attachment
-
-    @hook(EBSBackend, "detach_volume", "self, volume_id, instance_id, device_path")
-    def detach(self, original, backend, volume_id, instance_id, device_path):
-        volume = backend.get_volume(volume_id)
-        if volume.attachment:
-            # the instance may be left out of the call
-            instance_id = instance_id or volume.attachment.instance.id
-        if volume.attachment and not _is_root(volume):
-            with _api_errors():
-                self._unplug(volume)
-        return original(backend, volume_id, instance_id, device_path)
 
     @hook(EBSBackend, "create_snapshot", "self, volume_id, description, owner_id, from_ami")
     def snapshot(self, original, backend, volume_id, description, owner_id=None, from_ami=None):
@@ -130,10 +128,10 @@ class Volumes(Service):
     def host_started(self, instance) -> None:
         backend = self.cloud.backend("ec2")
         for device in list(instance.block_device_mapping.values()):
-            volume = backend.get_volume(device.volume_id)
-            if not _is_root(volume):
-                self._plug(volume)
-            self._limit(volume)
+            for each in attachments(backend.get_volume(device.volume_id)):
+                if each.instance is instance:
+                    self.plug(each)
+                    self._limit(each)
 
     def rows(self) -> list[Row]:
         devices = {file: name for name, file in self.cloud.storage.loop_devices().items()}
@@ -147,9 +145,9 @@ class Volumes(Service):
                     kind=f"volume {each.volume_type} {each.size} GiB{performance}",
                     name=tag(each, "Name"),
                     state=each.status,
-                    address=f"{each.attachment.instance.id} {each.attachment.device}"
-                    if each.attachment
-                    else "",
+                    address=", ".join(
+                        f"{one.instance.id} {one.device}" for one in attachments(each)
+                    ),
                     real=devices.get(str(file), str(file)),
                     health=self._health(each, file),
                 )
@@ -175,38 +173,45 @@ class Volumes(Service):
             return "missing"
         return "ok, IOPS not limited" if volume.id in self._unlimited else "ok"
 
-    def _plug(self, volume: Volume) -> None:
+    def plug(self, attachment: VolumeAttachment) -> None:
         """Give a running host the volume as the device it was attached as."""
-        attachment = volume.attachment
-        if _is_root(volume):
+        if _is_root(attachment):
             return
         pid = self._pid(attachment.instance.id)
         if not pid:
             return
-        device = self.cloud.storage.attach(volume.id)
-        link = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.id.replace('-', '')}"
-        major, minor = _numbers(device).split(":")
-        _inside(pid, "mkdir", "-p", "/dev/disk/by-id")
-        _inside(pid, "rm", "-f", attachment.device)
-        _inside(pid, "mknod", "-m", "660", attachment.device, "b", major, minor)
-        _inside(pid, "chgrp", "disk", attachment.device)
-        _inside(pid, "ln", "-sfn", attachment.device, link)
+        volume_id = attachment.volume.id
+        link = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume_id.replace('-', '')}"
+        with _api_errors():
+            device = self.cloud.storage.attach(volume_id)
+            major, minor = _numbers(device).split(":")
+            _inside(pid, "mkdir", "-p", "/dev/disk/by-id")
+            _inside(pid, "rm", "-f", attachment.device)
+            _inside(pid, "mknod", "-m", "660", attachment.device, "b", major, minor)
+            _inside(pid, "chgrp", "disk", attachment.device)
+            _inside(pid, "ln", "-sfn", attachment.device, link)
 
-    def _unplug(self, volume: Volume) -> None:
-        pid = self._pid(volume.attachment.instance.id)
-        if pid:
-            name = volume.attachment.device
-            device = self.cloud.storage.device(volume.id)
-            mounts = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
-            if device and _numbers(device) in [line.split()[2] for line in mounts]:
-                raise CommandError(f"{name} is mounted on the host: unmount it first")
-            _inside(pid, "rm", "-f", name)
-        self.cloud.storage.detach(volume.id)
+    def unplug(self, attachment: VolumeAttachment) -> None:
+        """Take the device from its host; refuse while it is mounted there."""
+        if _is_root(attachment):
+            return
+        volume, pid = attachment.volume, self._pid(attachment.instance.id)
+        with _api_errors():
+            if pid:
+                device = self.cloud.storage.device(volume.id)
+                if device and _mounted(pid, device):
+                    raise CommandError(
+                        f"{attachment.device} is mounted on the host: unmount it first"
+                    )
+                _inside(pid, "rm", "-f", attachment.device)
+            if attachments(volume) == [attachment]:
+                self.cloud.storage.detach(volume.id)
 
-    def _limit(self, volume: Volume) -> None:
+    def _limit(self, attachment: VolumeAttachment) -> None:
         """Hold the volume to its IOPS and MiB/s where the machine's cgroups can."""
+        volume = attachment.volume
         device = self.cloud.storage.device(volume.id)
-        pid = self._pid(volume.attachment.instance.id)
+        pid = self._pid(attachment.instance.id)
         if device and pid:
             bytes_per_second = (volume.throughput or 0) << 20
             if throttle(pid, _numbers(device), volume.iops or 0, bytes_per_second):
@@ -250,6 +255,20 @@ def throttle(pid: int, device: str, iops: int, throughput: int) -> bool:
     return False
 
 
+def _check_type(volume_type: str, size) -> None:
+    if volume_type not in SIZES:
+        raise EC2ClientError(
+            "UnknownVolumeType", f"Unsupported volume type '{volume_type}' for volume creation."
+        )
+    least, most = SIZES[volume_type]
+    if size and not least <= int(size) <= most:
+        raise EC2ClientError(
+            "InvalidParameterValue",
+            f"Volume of {size}GiB is too {'small' if int(size) < least else 'big'} for volume type "
+            f"{volume_type}; {least} to {most} GiB are possible.",
+        )
+
+
 class _api_errors:
     """Turn a failure of the machine into the API's answer."""
 
@@ -261,8 +280,14 @@ class _api_errors:
             raise EC2ClientError("InternalError", str(error)) from error
 
 
-def _is_root(volume: Volume) -> bool:
-    return volume.attachment.device == volume.attachment.instance.root_device_name
+def _is_root(attachment: VolumeAttachment) -> bool:
+    return attachment.device == attachment.instance.root_device_name
+
+
+def _mounted(pid: int, device: str) -> list[str]:
+    """Where a host has the device mounted."""
+    lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    return [line.split()[4] for line in lines if line.split()[2] == _numbers(device)]
 
 
 def _numbers(device: str) -> str:

@@ -63,9 +63,8 @@ def stranger(site) -> Visitor:
         yield visitor
 
 
-@pytest.fixture(scope="session")
-def face() -> bytes:
-    """A portrait, 512 x 512 JPEG, whose bytes no one has brought before."""
+def new_portrait() -> bytes:
+    """512 x 512 JPEG, whose bytes no one has brought before."""
     with Image.open(Path(skimage.data.__file__).parent / "astronaut.png") as picture:
         portrait = picture.convert("RGB")
     # In the corner, where no face is.
@@ -74,6 +73,16 @@ def face() -> bytes:
     out = io.BytesIO()
     portrait.save(out, "JPEG", quality=90)
     return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def face() -> bytes:
+    return new_portrait()
+
+
+@pytest.fixture
+def new_face() -> bytes:
+    return new_portrait()
 
 
 @pytest.fixture(scope="session")

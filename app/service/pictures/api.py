@@ -1,5 +1,6 @@
 """The JSON API and /mustachify, described at /api/openapi.json and, for people, at /api/docs."""
 
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Literal
 from urllib.parse import urljoin
@@ -13,7 +14,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.files import UploadedFile
 from ninja.security import APIKeyCookie, HttpBearer
 
-from service import addresses, errors, fetch
+from service import addresses, caching, errors, fetch
 from service.errors import Problem
 from service.pictures import forms, media, originals, owners, paging, uploads, workbench
 from service.pictures import styles as mustaches
@@ -21,7 +22,19 @@ from service.pictures.models import Picture
 from service.pictures.schemas import CreatedOut, ErrorOut, PageOut, PictureOut, StylesOut
 from service.ratelimit import limits
 
-api = NinjaAPI(
+
+class DescribedOnce(NinjaAPI):
+    """Its description is the same at every request."""
+
+    @cached_property
+    def description_of_all(self) -> dict:
+        return super().get_openapi_schema()
+
+    def get_openapi_schema(self, **options) -> dict:
+        return self.description_of_all
+
+
+api = DescribedOnce(
     title="Simple Mustache Service",
     version=mustache.__version__,
     description="A picture in, a mustache on every face.",
@@ -193,8 +206,8 @@ def mustachify(
     src: Annotated[
         str,
         Query(
-            description="http or https address, in ASCII",
-            pattern="^[!-~]+$",
+            description="http or https address",
+            pattern="^[^\\x00-\\x20\\x7f]+$",
             max_length=addresses.MAX_URL,
         ),
     ],
@@ -207,12 +220,11 @@ def mustachify(
     response["X-Mustache-Faces"] = len(result.faces)
     response["X-Mustache-Style"] = name
     response["Content-Security-Policy"] = media.HARMLESS
-    # One source picture is fetched once in a while per cache, not once per reader.
-    lasting = style != mustaches.RANDOM
-    response["Cache-Control"] = "public, max-age=600" if lasting else "no-store"
     etag = f'"{sha256(result.data).hexdigest()}"'
     response["ETag"] = etag
-    return get_conditional_response(request, etag=etag, response=response) or response
+    response = get_conditional_response(request, etag=etag, response=response) or response
+    # One source picture is fetched once in a while per cache, not once per reader.
+    return response if style == mustaches.RANDOM else caching.share(response, seconds=600)
 
 
 @api.exception_handler(ValidationError)

@@ -2,11 +2,14 @@
 
 import io
 from functools import lru_cache
+from hashlib import sha256
 
 import mustache
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import condition, require_safe
 from PIL import Image
+
+from service.caching import shared
 
 WIDTH = 360
 
@@ -23,11 +26,15 @@ def webp(name: str) -> bytes:
     return out.getvalue()
 
 
+def etag(request: HttpRequest, name: str) -> str | None:
+    return f'"{sha256(webp(name)).hexdigest()}"' if name in mustache.STYLES else None
+
+
 @require_safe
+@shared(seconds=7 * 24 * 3600)
+@condition(etag_func=etag)
 def drawing(request: HttpRequest, name: str) -> HttpResponse:
     """GET /styles/NAME.webp; the address changes with the version of the core."""
     if name not in mustache.STYLES:
         raise Http404(name)
-    response = HttpResponse(webp(name), content_type="image/webp")
-    response["Cache-Control"] = "public, max-age=604800"
-    return response
+    return HttpResponse(webp(name), content_type="image/webp")

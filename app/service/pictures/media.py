@@ -6,10 +6,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import http_date
 from django.views.decorators.http import condition, require_safe
 
+from service.caching import forever
 from service.pictures.models import StoredFile
 from service.pictures.originals import CONTENT_TYPES
 
-YEAR = 365 * 24 * 3600
 # Whatever the bytes may be made of, as a document they can do nothing.
 HARMLESS = "default-src 'none'; sandbox"
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -21,11 +21,9 @@ def etag(request: HttpRequest, name: str) -> str | None:
 
 
 @require_safe
+@forever(asked_again=60)
 def media(request: HttpRequest, name: str) -> HttpResponse:
     response = unless_known(request, name)
-    if response.status_code < 400:
-        # On 304 as well: its headers say how long the copy stays fresh (RFC 9110, 15.4.5).
-        response["Cache-Control"] = f"public, max-age={YEAR}, immutable"
     response["Content-Security-Policy"] = HARMLESS
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

@@ -123,7 +123,7 @@ def test_errors_have_one_shape(client, face, settings):
 def test_other_methods(client, verb):
     response = getattr(client, verb)("/api/pictures")
     assert response.status_code == 405
-    assert sorted(response.headers["Allow"].split(", ")) == ["GET", "POST"]
+    assert sorted(response.headers["Allow"].split(", ")) == ["GET", "HEAD", "POST"]
     assert response.json()["error"] == "method_not_allowed"
 
 

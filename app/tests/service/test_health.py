@@ -13,7 +13,7 @@ def test_healthz_asks_nothing(client, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = client.get("/healthz", headers={"Host": "10.0.0.9"})
     assert response.status_code == 200
-    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Cache-Control"] == "private, no-store"
 
 
 def test_readyz(client, monkeypatch):

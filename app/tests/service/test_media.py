@@ -15,7 +15,7 @@ def test_served_for_ever(client, path):
     response = client.get(path)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "image/jpeg"
-    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, s-maxage=60, immutable"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in response.headers["Content-Security-Policy"]
     assert "Cookie" not in response.headers.get("Vary", "")

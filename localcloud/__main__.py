@@ -17,7 +17,7 @@ from localcloud.engine import Podman
 from localcloud.faults import FaultError
 from localcloud.lxcfs import Lxcfs
 from localcloud.network import Network
-from localcloud.settings import Settings, SettingsError
+from localcloud.settings import Settings, SettingsError, prepare_moto
 from localcloud.shell import CommandError
 from localcloud.storage import Storage
 
@@ -204,6 +204,7 @@ def down(settings: Settings, options) -> int:
 
 
 def _serve(settings: Settings, options) -> int:
+    prepare_moto(settings)  # before anything imports moto
     from localcloud.server import serve
 
     serve(settings)

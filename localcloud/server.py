@@ -7,10 +7,12 @@ import os
 import re
 import signal
 import threading
+from collections.abc import Iterable
+from http import HTTPStatus
 
-from werkzeug.serving import make_server
-
-from localcloud import client, dns, forwarder, image, metadata, registry
+from localcloud import calls, dns, errors, forwarder, httpd, image, metadata, registry
+from localcloud.calls import DOWNLOAD, UPLOAD
+from localcloud.errors import Refusal
 from localcloud.faults import FaultError
 from localcloud.firewall import Services
 from localcloud.settings import Settings
@@ -18,42 +20,22 @@ from localcloud.shell import CommandError
 
 log = logging.getLogger("localcloud")
 
+BLOCK = 256 * 1024
+
 # What AWS clients here call us. A web page that had its own name lead here (DNS rebinding) has
 # another one.
 OWN_NAMES = re.compile(
     r"(?:127\.0\.0\.1|169\.254\.169\.253|(?:.+\.)?(?:localhost|localcloud|amazonaws\.com))(?::\d+)?"
 )
-READ_ONLY = re.compile(rb"(?:^|&)Action=(?:Describe|Get|List|Lookup)")
-READ_ONLY_TARGET = re.compile(r"\.(?:Describe|Get|List|Lookup|BatchGet|Query|Scan)\w*$")
-
-
-# moto reads these when it is imported
-MOTO = {
-    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
-    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
-}
-
-
-def prepare_moto(settings: Settings) -> None:
-    """Set the environment that moto reads, and keep its own calls on this machine."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(
-        MOTO | client.without_proxy(os.environ),
-        MOTO_PORT=str(settings.port),
-        AWS_ENDPOINT_URL=settings.endpoint,
-        AWS_ACCESS_KEY_ID="localcloud",
-        AWS_SECRET_ACCESS_KEY="localcloud",  # noqa: S106 - any will do
-    )
 
 
 class Api:
     """moto's WSGI application, with the cloud settled before a change is answered."""
 
-    def __init__(self, cloud, application, stop: threading.Event):
+    def __init__(self, cloud, application, receive):
         self.cloud = cloud
         self.application = application
-        self.stop = stop
+        self.receive = receive  # takes an S3 object's bytes to disk
 
     def __call__(self, environ, start_response):
         refusal = refuse(environ)
@@ -62,17 +44,39 @@ class Api:
             return [f"{refusal}\n".encode()]
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             return self._own(environ, start_response)
-        if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS"):
-            return self.application(environ, start_response)
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
-        answer = self.application(environ, start_response)
-        if not (
-            READ_ONLY.search(body) or READ_ONLY_TARGET.search(environ.get("HTTP_X_AMZ_TARGET", ""))
-        ):
-            answer = list(answer)
+        call = calls.call(environ)
+        try:
+            status, headers, body = self._answer(call)
+        except Refusal as error:
+            status, headers, body = _refused(call, error)
+        except Exception:
+            log.exception("%s %s", call.service, call.operation or environ["PATH_INFO"])
+            status, headers, body = _refused(call, Refusal("internal", INTERNAL))
+        start_response(status, headers)
+        return body
+
+    def _answer(self, call: calls.Call) -> tuple[str, list, Iterable[bytes]]:
+        environ, upload = call.environ, None
+        if call.streams:
+            upload = environ[UPLOAD] = self.receive(environ)
+            environ.update({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
+        elif call.operation == "GetObject":
+            environ[DOWNLOAD] = None
+        started = []
+        try:
+            body = self.application(environ, lambda *words: started.append(words))
+        finally:
+            if upload is not None:
+                upload.path.unlink(missing_ok=True)  # moto has it by now, or wants it not
+        status, headers, *_ = started[0]
+        if status >= "400":
+            _read(call, int(status[:3]), headers, body := [b"".join(body)])
+        if environ.get(DOWNLOAD) is not None:
+            body = environ["wsgi.file_wrapper"](environ[DOWNLOAD].open(), BLOCK)
+        if not call.reads:
+            body = list(body)
             self.cloud.settle()
-        return answer
+        return status, headers, body
 
     def _own(self, environ, start_response):
         path = environ["PATH_INFO"].removeprefix("/_localcloud/")
@@ -99,6 +103,35 @@ class Api:
         return [json.dumps(payload).encode()]
 
 
+INTERNAL = "The local cloud failed; `python -m localcloud logs` says why."
+
+
+def _read(call: calls.Call, status: int, headers: list, body: list[bytes]) -> None:
+    """Raise what moto says in a form that no client reads: a web page, or nothing at all."""
+    text = body[0].lstrip()
+    page = text[:14].lower().startswith((b"<!doctype html", b"<html"))
+    if call.environ["REQUEST_METHOD"] == "HEAD" or (text[:1] in (b"<", b"{") and not page):
+        return
+    log.info("%s %s: %s %s", call.service, call.operation, status, text.decode(errors="replace"))
+    said = "" if page else text.decode(errors="replace")
+    if status == 403:
+        raise Refusal("access denied", said or "Access Denied")
+    if status == 404 and not call.operation:
+        raise Refusal("not supported", f"{call.service} has no such call here.")
+    if status >= 500:
+        raise Refusal("internal", said or INTERNAL)
+    raise Refusal((status, "NotFound" if status == 404 else "ValidationError"),
+                  said or f"{call.operation} was refused.")  # fmt: skip
+
+
+def _refused(call: calls.Call, error: Refusal) -> tuple[str, list, list[bytes]]:
+    status, headers, body = errors.answer(error, call.form)
+    reason = HTTPStatus(status).phrase
+    if call.environ["REQUEST_METHOD"] == "HEAD":
+        body = b""
+    return f"{status} {reason}", list(headers.items()), [body]
+
+
 def refuse(environ) -> str | None:
     """Why a request is not answered: browsers' pages and hosts must not get at this machine."""
     path = environ["PATH_INFO"]
@@ -119,31 +152,24 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    prepare_moto(settings)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # more calls than threads wait
     base_image = image.base(settings.cache, log.info)
 
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from localcloud.cloud import Cloud
     from localcloud.services.instance_metadata import InstanceMetadata
     from localcloud.services.route53 import Route53
+    from localcloud.services.s3 import S3
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     cloud = Cloud(settings, base_image)
     cloud.lxcfs.start()
-    api = make_server(
-        "127.0.0.1",
-        settings.port,
-        Api(cloud, DomainDispatcherApplication(create_backend_app), stop),
-        threaded=True,
-        request_handler=type("Handler", (MotoRequestHandler,), {"log": lambda *_: None}),
+    application = DomainDispatcherApplication(create_backend_app)
+    api = httpd.server(
+        Api(cloud, application, cloud.service(S3).receive), settings.port, settings.state / "spool"
     )
     zones = cloud.service(Route53)
     cloud.ports = Services(
@@ -159,14 +185,14 @@ def serve(settings: Settings) -> None:
         log.info("%s", line)
     registry.start_routing()  # after we are known: no other cloud's `down` stops it then
     cloud.settle()
-    threading.Thread(target=api.serve_forever, name="api", daemon=True).start()
+    threading.Thread(target=api.run, name="api", daemon=True).start()
     reconciler = threading.Thread(
         target=cloud.run_reconciler, args=(stop,), name="reconciler", daemon=True
     )
     reconciler.start()
     log.info("ready on %s", settings.endpoint)
     stop.wait()
-    api.shutdown()
+    api.task_dispatcher.shutdown(timeout=10)
     reconciler.join(timeout=30)
     log.info("stopped")
     # objects that end with the interpreter must not take their files with them

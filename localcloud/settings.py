@@ -5,11 +5,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud import client
+
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 # Characters that have a meaning in mount options and in the engine's arguments.
 MEANINGFUL = ',:\\"'
 DEBIAN_ACCOUNT = "136693071363"
+# moto reads these when it is imported
+MOTO = {
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+}
 
 
 class SettingsError(Exception):
@@ -88,3 +95,16 @@ def _port(environ, name: str, default: int) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise SettingsError(f"{name}={text!r} is not a TCP port (1-65535).")
     return int(text)
+
+
+def prepare_moto(settings: "Settings") -> None:
+    """Set the environment that moto reads, and keep its own calls on this machine."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(
+        MOTO | client.without_proxy(os.environ),
+        MOTO_PORT=str(settings.port),
+        AWS_ENDPOINT_URL=settings.endpoint,
+        AWS_ACCESS_KEY_ID="localcloud",
+        AWS_SECRET_ACCESS_KEY="localcloud",  # noqa: S106 - any will do
+    )

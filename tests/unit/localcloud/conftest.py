@@ -1,11 +1,15 @@
 """A local cloud without podman: moto in process, the drivers replaced by ones that remember."""
 
+import http.client
 import os
+import tempfile
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from localcloud.server import MOTO
+from localcloud.settings import MOTO
 
 # moto reads these when it is imported, so before any test module does
 os.environ.update({key: value for key, value in MOTO.items() if "POLICIES" not in key})
@@ -241,3 +245,66 @@ def launch(ec2, site):
 
 def describe(ec2, instance_id: str) -> dict:
     return ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+
+
+@dataclass
+class Api:
+    """The API over HTTP, as `up` serves it, on moto in this process."""
+
+    port: int
+    wsgi: object
+    opened: list = field(default_factory=list)
+
+    def client(self, service: str, key="localcloud", secret="localcloud", token=None, **options):
+        import boto3
+        from botocore.config import Config
+
+        made = boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name=options.pop("region", "us-east-1"),
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(retries={"total_max_attempts": 1}, **options),
+        )
+        self.opened.append(made)
+        return made
+
+    def connection(self) -> http.client.HTTPConnection:
+        made = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        self.opened.append(made)
+        return made
+
+
+@pytest.fixture
+def api(cloud, settings, monkeypatch):
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    from localcloud import httpd
+    from localcloud.server import Api as Application
+    from localcloud.services.s3 import S3
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    wsgi = Application(
+        cloud, DomainDispatcherApplication(create_backend_app), cloud.service(S3).receive
+    )
+    server = httpd.server(wsgi, 0, settings.state / "spool")
+    ended = threading.Event()
+
+    def run():
+        while not ended.is_set():
+            server.asyncore.loop(timeout=0.05, map=server._map, count=1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    serving = Api(server.effective_port, wsgi)
+    yield serving
+    for each in serving.opened:
+        each.close()
+    server.task_dispatcher.shutdown(timeout=5)
+    ended.set()
+    thread.join()
+    server.close()
+    for channel in list(server.active_channels.values()):
+        channel.handle_close()

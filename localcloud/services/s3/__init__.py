@@ -1,0 +1,139 @@
+"""S3: objects are files below the state directory, so they survive the process."""
+
+import threading
+import uuid
+from types import SimpleNamespace
+
+from moto.s3 import models
+from moto.s3.models import FakeKey, FakeMultipart
+from moto.s3.responses import S3Response
+
+from localcloud.calls import DOWNLOAD, UPLOAD
+from localcloud.hooks import hook
+from localcloud.services.base import Row, Service
+from localcloud.services.s3.files import BorrowedFile, Download, ObjectFile, Upload
+from localcloud.services.s3.multipart import join
+from localcloud.services.s3.receive import receive
+from localcloud.state import saving
+
+
+class S3(Service):
+    """Buckets are moto's; the bytes are ours."""
+
+    def __init__(self, cloud):
+        super().__init__(cloud)
+        self.directory = cloud.settings.state / "s3"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._sending = threading.local()
+        # moto.s3.models makes every buffer by tempfile.SpooledTemporaryFile
+        models.tempfile = SimpleNamespace(SpooledTemporaryFile=lambda *_, **__: self._new_file())
+
+    def _new_file(self) -> ObjectFile:
+        return ObjectFile(self.directory / uuid.uuid4().hex)
+
+    def receive(self, environ: dict) -> Upload:
+        """Take the bytes of a request from the network to their file; moto gets its name."""
+        return receive(environ, self.directory / uuid.uuid4().hex)
+
+    @hook(S3Response, "setup_class", "self, request, full_url, headers")
+    def take_upload(self, original, response, request, *args, **kwargs):
+        original(response, request, *args, **kwargs)
+        upload = request.environ.get(UPLOAD)
+        if upload is not None:
+            response.body = upload
+
+    @hook(S3Response, "_handle_encoded_body", "self, body")
+    def decoded(self, original, response, body):
+        return original(response, body) if response.request.environ.get(UPLOAD) is None else b""
+
+    @hook(S3Response, "_handle_v4_chunk_signatures", "self, body, content_length")
+    def decoded_and_signed(self, original, response, body, content_length):
+        if response.request.environ.get(UPLOAD) is not None:
+            return b""
+        return original(response, body, content_length)
+
+    @hook(S3Response, "_get_checksum", "self, response_headers")
+    def checksum(self, original, response, response_headers):
+        """The checksum that was compared while the bytes came."""
+        if not isinstance(response.body, Upload):
+            return original(response, response_headers)
+        for algorithm, value in response.body.checksums.items():
+            response_headers[f"x-amz-checksum-{algorithm}"] = value
+            return algorithm.upper(), value
+        return "", None
+
+    @hook(S3Response, "get_object", "self")
+    def sent(self, original, response):
+        """Leave an object's file to the server, which sends it block by block."""
+        environ = response.request.environ
+        if DOWNLOAD not in environ:
+            return original(response)
+        self._sending.now = True
+        try:
+            status, headers, body = original(response)
+        finally:
+            self._sending.now = False
+        if isinstance(body, Download):
+            environ[DOWNLOAD] = body
+        return status, headers, body
+
+    @hook(FakeKey, "value", "self")
+    def value(self, original, key):
+        if getattr(self._sending, "now", False):
+            return Download(key._value_buffer.path, key.size)
+        return original(key)
+
+    @hook(FakeKey, "etag", "self")
+    def etag(self, original, key):
+        """moto would read all of an upload again."""
+        key._etag = key._etag or key._value_buffer.md5 or None
+        return original(key)
+
+    @hook(FakeMultipart, "complete", "self, body")
+    def complete(self, original, multipart, body):
+        """Put the parts together on disk."""
+        return join(multipart, list(body), self.directory / uuid.uuid4().hex)
+
+    @hook(FakeKey, "__getstate__", "self")
+    def saved(self, original, key):
+        """Keep the file's name, not its bytes. moto copies objects to list their versions."""
+        state = {name: value for name, value in vars(key).items() if name != "lock"}
+        if not getattr(saving, "now", False):
+            state["_value_buffer"] = BorrowedFile(key._value_buffer.path)
+        return state
+
+    @hook(FakeKey, "__setstate__", "self, state")
+    def loaded(self, original, key, state):
+        vars(key).update(state, lock=threading.Lock())
+
+    def adopt(self) -> list[str]:
+        """Delete files that no object has: their API call was never answered."""
+        buckets = self.cloud.backend("s3", "aws").buckets.values()
+        known = {
+            key._value_buffer.path
+            for bucket in buckets
+            for keys in (
+                [version for _, versions in bucket.keys.lists() for version in versions],
+                [part for upload in bucket.multiparts.values() for part in upload.parts.values()],
+            )
+            for key in keys
+            if isinstance(key, FakeKey)
+        }
+        for path in self.directory.glob("*"):
+            if path not in known:
+                path.unlink()
+        return []
+
+    def rows(self) -> list[Row]:
+        return [
+            Row(
+                id=bucket.name,
+                kind="bucket",
+                name="",
+                state=bucket.region_name,
+                address="",
+                real=f"{len(bucket.keys)} objects in {self.directory}",
+                health="ok",
+            )
+            for bucket in list(self.cloud.backend("s3", "aws").buckets.values())
+        ]

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, PaginatedResult
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.rds.models import RDSBackend
 from moto.rds.responses import RDSResponse
@@ -49,14 +49,19 @@ class Catalogue(Service):
             }
         )
 
-    @hook(RDSBackend, "describe_orderable_db_instance_options", "self, engine, engine_version")
-    def orderable(self, original, backend, engine, engine_version):
-        """moto knows none of PostgreSQL."""
+    @hook(RDSResponse, "describe_orderable_db_instance_options", "self")
+    def orderable(self, original, response):
+        """moto knows none of PostgreSQL, and answers every class whichever is asked for."""
         version = self.cloud.service(Databases).version()
-        if engine != "postgres" or not matches(str(engine_version or version), version):
-            return []
+        asked = response.params
+        there = asked.get("Engine") == "postgres" and matches(
+            str(asked.get("EngineVersion") or version), version
+        )
+        wanted = asked.get("DBInstanceClass")
+        names = [name for name in classes() if wanted in (None, name)] if there else []
         zones = [each.name for each in self.cloud.backend("ec2").describe_availability_zones()]
-        return [option(name, version, zones, storage) for name in classes() for storage in STORAGE]
+        options = [option(name, version, zones, storage) for name in names for storage in STORAGE]
+        return PaginatedResult({"OrderableDBInstanceOptions": options})
 
     @hook(RDSBackend, "create_db_instance_read_replica", "self, db_kwargs")
     def no_replica(self, original, backend, db_kwargs):

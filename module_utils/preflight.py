@@ -1,0 +1,129 @@
+"""What can be known to be wrong before anything is touched. Pure functions; each returns problems.
+
+A problem begins with the variable that is wrong, and says what would be right.
+"""
+
+import ipaddress
+import re
+
+NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE)
+# The shortest limits of what is called by it: a load balancer has 32, and the bucket of its logs
+# 63 with "-access-logs-" and the account's number.
+NAME_LENGTH = 32
+# A subnet is a /24, of which AWS takes five addresses and the load balancer may take eight.
+HOSTS_A_ZONE = 200
+# Type of volume: smallest and largest size in GiB, least and most IOPS, IOPS a GiB at most.
+VOLUMES = {
+    "gp2": (1, 16384, None, None, None),
+    "gp3": (1, 16384, 3000, 16000, 500),
+    "io1": (4, 16384, 100, 64000, 50),
+    "io2": (4, 65536, 100, 256000, 1000),
+}
+# What Debian's image holds.
+ROOT_SIZE = 8
+DATABASE_SIZE = (20, 65536)
+
+
+def between(variable, number, least, most):
+    if least <= number <= most:
+        return []
+    return [f"{variable}={number}: it has to be from {least} to {most}"]
+
+
+def hosts(count, zones):
+    return between("web_count", count, 1, HOSTS_A_ZONE * max(len(zones), 1))
+
+
+def volume(kind, size, iops):
+    """The root volume of a host."""
+    if kind not in VOLUMES:
+        return [f"web_volume_type={kind}: a root volume is one of {', '.join(VOLUMES)}"]
+    smallest, largest, least, most, ratio = VOLUMES[kind]
+    problems = between("web_volume_size", size, max(smallest, ROOT_SIZE), largest)
+    if least is None:
+        return problems
+    # What every gp3 volume has needs no size.
+    if iops > least and iops > ratio * size:
+        problems.append(
+            f"web_volume_iops={iops}: {kind} has at most {ratio} IOPS a GiB, "
+            f"which are {ratio * size} for {size} GiB"
+        )
+    return problems + between("web_volume_iops", iops, least, most)
+
+
+def name(prefix):
+    """What everything is called by: PROJECT-ENVIRONMENT."""
+    if not NAME.fullmatch(prefix):
+        return [
+            f"MUSTACHE_ENVIRONMENT: {prefix} cannot be a name on AWS; "
+            "use small letters and digits, with single hyphens between them"
+        ]
+    if len(prefix) > NAME_LENGTH:
+        return [
+            f"MUSTACHE_ENVIRONMENT: {prefix} has {len(prefix)} letters, and names of load "
+            f"balancers at most {NAME_LENGTH}"
+        ]
+    return []
+
+
+def domain(site_domain, site_zone):
+    problems = [
+        f"{variable}={value}: not a DNS name"
+        for variable, value in (("site_domain", site_domain), ("site_zone", site_zone))
+        if len(value) > 253 or not all(LABEL.fullmatch(each) for each in value.split("."))
+    ]
+    if not problems and not f".{site_domain}".lower().endswith(f".{site_zone}".lower()):
+        problems.append(f"site_domain={site_domain}: not in the zone site_zone={site_zone}")
+    return problems
+
+
+def network(cidr):
+    try:
+        found = ipaddress.IPv4Network(cidr)
+    except ValueError as error:
+        return [f"network_cidr={cidr}: {error}"]
+    if found.prefixlen != 16:
+        return [f"network_cidr={cidr}: it has to be a /16, of which each subnet takes a /24"]
+    return []
+
+
+def operators(cidrs):
+    problems = []
+    for cidr in cidrs:
+        try:
+            found = ipaddress.IPv4Network(cidr)
+        except ValueError as error:
+            problems.append(f"operator_cidrs: {error}")
+            continue
+        if found.prefixlen == 0:
+            problems.append(
+                f"operator_cidrs: {cidr} lets the whole internet try SSH; name your own addresses"
+            )
+    return problems
+
+
+def instance_type(kind, architecture, zones, offered, architectures):
+    """``offered`` are the zones that have the type, ``architectures`` what its processors run."""
+    missing = sorted(set(zones) - set(offered))
+    if missing:
+        return [f"web_instance_type={kind}: EC2 does not offer it in {', '.join(missing)}"]
+    if architecture not in architectures:
+        return [
+            f"web_instance_type={kind}: it runs {', '.join(architectures)}, "
+            f"and the image is for {architecture}"
+        ]
+    return []
+
+
+def database(kind, version, multi_az, size, options):
+    """``options`` as DescribeOrderableDBInstanceOptions has them for the class."""
+    problems = between("db_storage_size", size, *DATABASE_SIZE)
+    fitting = [each for each in options if each["EngineVersion"].split(".")[0] == version]
+    if not fitting:
+        problems.append(
+            f"db_instance_class={kind}: RDS does not offer it for PostgreSQL {version} here"
+        )
+    elif multi_az and not any(each["MultiAZCapable"] for each in fitting):
+        problems.append(f"db_instance_class={kind}: RDS does not offer it with a standby")
+    return problems

@@ -1,0 +1,100 @@
+"""What is found to be wrong before anything is touched."""
+
+import pytest
+
+from module_utils import preflight
+
+ZONES = ["us-east-1a", "us-east-1b"]
+
+
+@pytest.mark.parametrize(("count", "wrong"), [(0, True), (1, False), (400, False), (401, True)])
+def test_a_count_of_hosts(count, wrong):
+    assert bool(preflight.hosts(count, ZONES)) is wrong
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [("gp3", 20, 3000), ("gp2", 20, 0), ("io1", 20, 1000), ("io2", 20, 20000), ("gp3", 8, 4000)],
+)
+def test_volumes_that_ec2_has(volume):
+    assert preflight.volume(*volume) == []
+
+
+@pytest.mark.parametrize(
+    ("volume", "said"),
+    [
+        (("gp3", 4, 3000), "web_volume_size=4: it has to be from 8 to 16384"),
+        (("gp3", 20000, 3000), "web_volume_size=20000"),
+        (("gp3", 20, 2000), "web_volume_iops=2000: it has to be from 3000 to 16000"),
+        (("gp3", 20, 16000), "at most 500 IOPS a GiB, which are 10000 for 20 GiB"),
+        (("io1", 20, 1001), "at most 50 IOPS a GiB"),
+        (("st1", 200, 0), "a root volume is one of gp2, gp3, io1, io2"),
+    ],
+)
+def test_volumes_that_it_refuses(volume, said):
+    [problem] = preflight.volume(*volume)
+    assert said in problem
+
+
+@pytest.mark.parametrize("name", ["mustache-local", "mustache-molecule-db-rds", "a1"])
+def test_names_that_everything_can_have(name):
+    assert preflight.name(name) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["mustache-", "mustache--x", "Mustache-local", "mustache-my_env", "m" * 33, "1-local"]
+)
+def test_names_that_aws_refuses_somewhere(name):
+    assert preflight.name(name)
+
+
+@pytest.mark.parametrize(
+    ("domain", "zone", "said"),
+    [
+        ("mustache.example.com", "example.com", None),
+        ("mustache.localhost", "mustache.localhost", None),
+        ("a_b.example.com", "example.com", "not a DNS name"),
+        ("mustache.example.org", "example.com", "not in the zone"),
+        ("myexample.com", "example.com", "not in the zone"),
+        (f"{'a' * 64}.example.com", "example.com", "not a DNS name"),
+    ],
+)
+def test_the_name_of_the_site(domain, zone, said):
+    problems = preflight.domain(domain, zone)
+    assert problems == [] if said is None else said in problems[0]
+
+
+@pytest.mark.parametrize("cidr", ["10.20.0.0/24", "10.20.1.0/16", "10.300.0.0/16", "ten", "::/16"])
+def test_networks_that_do_not_fit(cidr):
+    assert preflight.network(cidr)
+
+
+def test_a_network_that_fits():
+    assert preflight.network("10.20.0.0/16") == []
+
+
+@pytest.mark.parametrize("cidr", ["192.0.2.7/8", "0.0.0.0/0", "here", "192.0.2.300"])
+def test_operators_from_nowhere_or_everywhere(cidr):
+    assert preflight.operators(["192.0.2.7/32", cidr])
+    assert preflight.operators(["192.0.2.7/32", "198.51.100.0/24", "203.0.113.9"]) == []
+
+
+def test_an_instance_type():
+    def problems(offered, architectures):
+        return preflight.instance_type("t9.mega", "x86_64", ZONES, offered, architectures)
+
+    assert problems(ZONES, ["i386", "x86_64"]) == []
+    assert "does not offer it in us-east-1b" in problems(ZONES[:1], ["x86_64"])[0]
+    assert "does not offer it in us-east-1a, us-east-1b" in problems([], [])[0]
+    assert "runs arm64, and the image is for x86_64" in problems(ZONES, ["arm64"])[0]
+
+
+def test_a_database_class():
+    def problems(*options, multi_az=False, size=20):
+        listed = [{"EngineVersion": version, "MultiAZCapable": able} for version, able in options]
+        return preflight.database("db.x", "17", multi_az, size, listed)
+
+    assert problems(("16.4", True), ("17.2", True), multi_az=True) == []
+    assert "does not offer it for PostgreSQL 17" in problems(("16.4", True))[0]
+    assert "with a standby" in problems(("17.2", False), multi_az=True)[0]
+    assert "from 20 to 65536" in problems(("17.2", True), size=10)[0]

@@ -16,6 +16,7 @@ from localcloud.authority import Authority
 from localcloud.engine import Podman
 from localcloud.faults import FaultError
 from localcloud.lxcfs import Lxcfs
+from localcloud.neighbours import Neighbours
 from localcloud.network import Network
 from localcloud.settings import Settings, SettingsError, prepare_moto
 from localcloud.shell import CommandError
@@ -87,6 +88,7 @@ def up(settings: Settings, options) -> int:
         )
     machine.check_programs()
     machine.check_ports(settings)
+    machine.check_firewalls(settings)
     machine.prepare_state(settings)
     image.base(settings.cache)
     with settings.log.open("ab") as log:
@@ -189,6 +191,7 @@ def down(settings: Settings, options) -> int:
     Lxcfs(settings.state).stop()
     Storage(settings.state).destroy()
     firewall.remove(settings.id)
+    Neighbours(settings.id).remove()
     registry.forget(settings.id)
     routing = registry.stop_routing()
     shutil.rmtree(settings.run, ignore_errors=True)
@@ -279,6 +282,7 @@ def _leftovers(settings: Settings) -> list[str]:
                 left += [f"container {name}" for name in engine.containers()]
         if firewall.present(settings.id):
             left.append(f"nftables table {firewall.table_name(settings.id)}")
+        left += [f"rules in the chain {name}" for name in Neighbours(settings.id).places()]
     processes = engine.processes() | Lxcfs(settings.state).processes()
     left += [f"process {pid} ({name})" for pid, name in processes.items()]
     if _process(settings):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from localcloud import client
+from localcloud.neighbours import Neighbours
 from localcloud.settings import Settings
 
 # program -> Debian package
@@ -102,3 +103,16 @@ def check_ports(settings: Settings) -> None:
                     f"Port {port} on 127.0.0.1 is taken by another program ({error.strerror}).\n"
                     f"End that program, or choose another port: {name}={port + 1000}"
                 ) from error
+
+
+def check_firewalls(settings: Settings) -> None:
+    """Raise when another firewall drops hosts' packets and takes no rule of ours."""
+    neighbours = Neighbours(settings.id)
+    refused = neighbours.settle()
+    if refused:
+        raise MachineError(
+            "Another firewall of this machine would cut the hosts off, and takes no rule of ours "
+            f"({', '.join(refused)}).\nLet their interfaces through. With firewalld:\n  sudo "
+            f"firewall-cmd --permanent --zone=trusted --add-interface={neighbours.devices}+\n"
+            "  sudo firewall-cmd --reload"
+        )

@@ -8,6 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +22,49 @@ from tests.localhost import resolve_localhost
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = Path(skimage.data.__file__).parent / "astronaut.png"  # public domain
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.M)
+
+
+@contextmanager
+def refusing(api, refusal):
+    """Address of an API that is the one there, but for what is refused.
+
+    ``refusal(headers, body)`` returns type and body of the answer to such a request.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            refused = refusal(self.headers, body)
+            if refused:
+                self.answer(400, {"Content-Type": refused[0]}, refused[1])
+                return
+            connection = HTTPConnection(urlsplit(api).netloc, timeout=300)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            self.answer(answer.status, dict(answer.getheaders()), answer.read())
+            connection.close()
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+        def answer(self, status, headers, body):
+            self.send_response_only(status)
+            for name, value in headers.items():
+                if name.lower() not in ("connection", "content-length", "transfer-encoding"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def contract(url, authority):

@@ -49,8 +49,10 @@ def test_a_user_becomes_root_with_all_settings(settings, monkeypatch):
     monkeypatch.setattr(machine.shutil, "which", lambda name: name)
     monkeypatch.setattr(machine.os, "execvp", lambda program, words: called.extend(words))
     monkeypatch.setenv("LOCALCLOUD_VCPU", "0.5")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     machine.become_root(["up"], settings)
     assert called[:2] == ["sudo", "env"]
     assert called[-3:] == ["-m", "localcloud", "up"]
     assert {f"PYTHONPATH={machine.CHECKOUT}", "LOCALCLOUD_VCPU=0.5"} < set(called)
     assert f"LOCALCLOUD_STATE={settings.state}" in called
+    assert "HTTPS_PROXY=http://proxy.example:3128" in called

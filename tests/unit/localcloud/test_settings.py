@@ -68,3 +68,9 @@ def test_a_failed_build_leaves_nothing_and_shows_the_log(tmp_path, monkeypatch):
     with pytest.raises(image.ImageError, match="no network"):
         image.base(tmp_path, say=lambda line: None)
     assert [path.name for path in (tmp_path / "images").iterdir()] == ["lock"]
+
+
+def test_a_folder_that_mounts_cannot_name_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="LOCALCLOUD_STATE=DIRECTORY"):
+        Settings.from_environment({"LOCALCLOUD_STATE": str(tmp_path / "a:b")})
+    assert Settings.from_environment({"LOCALCLOUD_STATE": str(tmp_path / "a b")})

@@ -259,7 +259,8 @@ def test_another_locale(clone, surroundings):
 
 def test_a_firewall_that_drops_what_it_forwards(clone):
     """As Docker's and ufw's do, but nobody else's packets: other tests may run here."""
-    devices = f"lc{json.loads(status(clone))['id']}*"
+    number = json.loads(status(clone))["id"]
+    devices = f"lc{number}*"
     others = f'iifname != "{devices}" oifname != "{devices}" accept'
     table = "test_of_surroundings"
     script = f"""
@@ -282,7 +283,7 @@ def test_a_firewall_that_drops_what_it_forwards(clone):
         # a host asks the API through the chain of what comes in
         assert reaches(clone, "http://169.254.169.253:5000")
         rules = nft("list", "table", "ip", table)
-        assert rules.count("localcloud_") == 3
+        assert rules.count(f"localcloud_{number}") == 3
         assert clone.get("/readyz").status_code == 200
     finally:
         nft("delete", "table", "ip", table)

@@ -3,17 +3,33 @@
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, TXT, A, DNSHeader, DNSRecord
+from dnslib import QTYPE, RCODE, RR, DNSHeader, DNSRecord
 from dnslib.server import BaseResolver, DNSServer
 
 TTL = 2
 # Names that must never be looked up in the world: what we do not know does not exist.
 OWN_SUFFIXES = ("amazonaws.com", "ec2.internal", "compute.internal", "localcloud")
 
-# (name, type) -> records as (type, value), or None when the name is not ours.
-Lookup = Callable[[str, str], list[tuple[str, str]] | None]
+
+@dataclass(frozen=True)
+class Answer:
+    """Records of a name that is ours as (type, value).
+
+    ``exists`` is false where there is no such name at all; ``authority`` is the zone's SOA record
+    behind the zone's name; ``ends_at`` is where a chain of CNAMEs leaves our zones.
+    """
+
+    records: list[tuple[str, str]]
+    exists: bool = True
+    authority: str = ""
+    ends_at: str = ""
+
+
+# (name, type, who asks) -> answer, or None when the name is not ours.
+Lookup = Callable[[str, str, str | None], Answer | None]
 
 
 class Resolver(BaseResolver):
@@ -26,25 +42,38 @@ class Resolver(BaseResolver):
     def resolve(self, request: DNSRecord, handler) -> DNSRecord:
         name = str(request.q.qname).rstrip(".").lower()
         kind = QTYPE[request.q.qtype]
+        client = handler.client_address[0] if handler else None
         try:
-            records = self.lookup(name, kind)
+            answer = self.lookup(name, kind, client)
+            if answer is not None:
+                return self._reply(request, name, answer, handler)
         except Exception:
             return _empty(request, RCODE.SERVFAIL)
-        if records is None:
-            if name.endswith(OWN_SUFFIXES):
-                return _empty(request, RCODE.NXDOMAIN)
-            return self._forward(request, handler)
+        if name.endswith(OWN_SUFFIXES):
+            return _empty(request, RCODE.NXDOMAIN)
+        return self._forward(request, handler)
+
+    def _reply(self, request: DNSRecord, owner: str, answer: Answer, handler) -> DNSRecord:
         reply = request.reply()
-        owner = name
-        for record_kind, value in records:
-            reply.add_answer(_record(owner, record_kind, value))
-            if record_kind == "CNAME":
+        for kind, value in answer.records:
+            reply.add_answer(_record(owner, kind, value))
+            if kind == "CNAME":
                 owner = value.rstrip(".")
+        if answer.ends_at and not answer.ends_at.endswith(OWN_SUFFIXES):
+            further = DNSRecord.question(answer.ends_at, QTYPE[request.q.qtype])
+            for each in self._forward(further, handler).rr:
+                reply.add_answer(each)
+        if not answer.exists:
+            reply.header.rcode = RCODE.NXDOMAIN
+        if not reply.rr and answer.authority:
+            zone, _, value = answer.authority.partition(" ")
+            reply.add_auth(_record(zone.rstrip("."), "SOA", value))
         return reply
 
     def _forward(self, request: DNSRecord, handler) -> DNSRecord:
+        tcp = bool(handler) and handler.protocol == "tcp"
         try:
-            answer = request.send(self.upstream, 53, tcp=handler.protocol == "tcp", timeout=3)
+            answer = request.send(self.upstream, 53, tcp=tcp, timeout=3)
             return DNSRecord.parse(answer)
         except OSError:
             return _empty(request, RCODE.SERVFAIL)
@@ -70,8 +99,10 @@ def machine_resolver() -> str:
 
 
 def _record(owner: str, kind: str, value: str) -> RR:
-    data = {"A": A, "AAAA": AAAA, "CNAME": CNAME, "TXT": lambda text: TXT(text.strip('"'))}
-    return RR(owner, QTYPE.reverse[kind], ttl=TTL, rdata=data[kind](value))
+    """A record from its text in a zone file, which is how Route 53 has it."""
+    if kind in ("CNAME", "NS", "PTR"):
+        value = f"{value.rstrip('.')}."
+    return RR.fromZone(f"{owner}. {TTL} IN {kind} {value}")[0]
 
 
 def _empty(request: DNSRecord, code: int) -> DNSRecord:

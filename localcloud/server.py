@@ -175,7 +175,7 @@ def serve(settings: Settings) -> None:
     cloud.ports = Services(
         api=settings.port,
         metadata=metadata.serve(metadata.Metadata(cloud.service(InstanceMetadata).tree)),
-        resolver=dns.serve(zones.lookup),
+        resolver=dns.serve(zones.answer),
     )
     forwarder.Forwarder(settings.site, lambda: zones.visit(settings.site)).start(
         {settings.http_port: 80, settings.https_port: 443}

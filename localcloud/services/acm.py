@@ -40,7 +40,7 @@ class Certificates(Service):
 
     @hook(CertBundle, "check", "self")
     def check(self, original, bundle):
-        """A certificate is issued when its validation records are in a Route 53 zone, at once."""
+        """A certificate is issued as soon as a public zone has its validation records."""
         waiting = bundle.type == "AMAZON_ISSUED" and bundle.status == "PENDING_VALIDATION"
         if not waiting:
             original(bundle)
@@ -152,9 +152,10 @@ class Certificates(Service):
 
     def _proven(self, record: dict) -> bool:
         name = record["Name"].rstrip(".").lower()
-        found = self.cloud.service(Route53).lookup(name, "CNAME") or []
+        # who proves a domain shows it to the world: a private zone's record does not count
+        found = self.cloud.service(Route53).published(name, "CNAME")
         wanted = record["Value"].rstrip(".").lower()
-        return any(value.rstrip(".").lower() == wanted for _, value in found)
+        return any(value.rstrip(".").lower() == wanted for value in found)
 
     def _trust(self, bundle) -> str:
         """Who vouches for it."""

@@ -48,6 +48,10 @@ class Problem(Exception):
         self.retry_after = retry_after
 
 
+class StoreUnavailable(Exception):
+    """A store other than the database cannot serve, whatever it is and whatever it says."""
+
+
 # django.db.Error has more subclasses; these are the ones a database gives that cannot serve.
 DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
 
@@ -105,6 +109,9 @@ def answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return error(request, exception.status, str(exception), exception.retry_after)
     if isinstance(exception, DATABASE_ERRORS):
         return database_unavailable(request, exception)
+    if isinstance(exception, StoreUnavailable):
+        log.error("A store cannot serve: %s", exception)
+        return error(request, 503, retry_after=RETRY_AFTER_SECONDS)
     return None
 
 

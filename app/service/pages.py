@@ -7,7 +7,7 @@ from django import template
 from django.conf import settings
 from django.http import HttpRequest
 
-from service.pictures import styles
+from service.pictures import files, styles
 
 register = template.Library()
 
@@ -25,6 +25,12 @@ def site(request: HttpRequest) -> dict:
 def drawing(style: mustache.Style) -> str:
     """The address of the style's drawing."""
     return styles.drawing_url(style)
+
+
+@register.filter
+def media(name: str) -> str:
+    """The address of a picture's file."""
+    return files.url(name)
 
 
 @register.filter

@@ -87,6 +87,8 @@ else:
     } | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+ROWS = setting("ROWS", default="database", check=one_of("database"), example="database")
+RECORDS = {"database": "service.pictures.records.sql.SqlRecords"}[ROWS]
 PICTURE_STORE = setting(
     "PICTURE_STORE", default="database", check=one_of("database"), example="database"
 )

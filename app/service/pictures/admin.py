@@ -6,7 +6,10 @@ from service.pictures.models import Picture
 
 @admin.register(Picture)
 class PictureAdmin(admin.ModelAdmin):
-    """For taking down what should not be shown."""
+    """For taking down what should not be shown, while rows are in the database.
+
+    Anywhere else there is `python -m service takedown ID`.
+    """
 
     list_display = ("public_id", "created", "listed")
     list_filter = ("listed", "created")
@@ -18,8 +21,8 @@ class PictureAdmin(admin.ModelAdmin):
         return False
 
     def delete_model(self, request, picture: Picture) -> None:
-        uploads.delete(picture)
+        uploads.delete(picture.public_id)
 
     def delete_queryset(self, request, queryset) -> None:
-        for picture in queryset.select_related("result"):
-            uploads.delete(picture)
+        for public_id in queryset.values_list("public_id", flat=True):
+            uploads.delete(public_id)

@@ -16,9 +16,9 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from service import addresses, caching, errors, fetch
 from service.errors import Problem
-from service.pictures import forms, media, originals, owners, paging, uploads, workbench
+from service.pictures import files, forms, media, originals, owners, paging, uploads, workbench
 from service.pictures import styles as mustaches
-from service.pictures.models import Picture
+from service.pictures.records import Picture, records
 from service.pictures.schemas import CreatedOut, ErrorOut, PageOut, PictureOut, StylesOut
 from service.ratelimit import limits
 
@@ -60,8 +60,8 @@ def as_out(picture: Picture) -> dict:
     return {
         "id": picture.public_id,
         "url": absolute(picture.get_absolute_url()),
-        "original_url": absolute(result.original.file.url),
-        "mustached_url": absolute(result.file.url),
+        "original_url": absolute(files.url(result.original.file)),
+        "mustached_url": absolute(files.url(result.file)),
         "style": result.style,
         "width": result.width,
         "height": result.height,
@@ -103,7 +103,7 @@ def pictures(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 24,
 ):
-    page = paging.page(Picture.objects.filter(listed=True), cursor, limit)
+    page = paging.page(records.gallery, cursor, limit)
     return {"pictures": [as_out(picture) for picture in page.pictures], "next": page.next}
 
 
@@ -118,7 +118,7 @@ def picture(request: HttpRequest, public_id: PublicId):
 
 
 def find(public_id: str) -> Picture:
-    found = Picture.objects.select_related("result__original").filter(public_id=public_id).first()
+    found = records.get(public_id)
     if found is None:
         raise Problem(404)
     return found
@@ -155,7 +155,7 @@ def delete(request: HttpRequest, public_id: PublicId):
     secret = request.auth
     if not (owners.matches(secret, found.token_hash) or owners.matches(secret, found.owner_hash)):
         raise Problem(403, "Only the uploader of a picture may delete it.")
-    uploads.delete(found)
+    uploads.delete(public_id)
     return Status(204, None)
 
 

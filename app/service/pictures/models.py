@@ -1,26 +1,13 @@
-"""The data: pictures people uploaded, the originals and results behind them, and the bytes.
+"""The tables of records/sql.py, and the one in which storage.py keeps files.
 
-    Picture (one upload, has the permalink) -> Result (original + style) -> Original (by sha256)
-
-The same original uploaded twice is one Original; with the same style it is one Result, worked out
-once. Their bytes are files of the default storage. `StoredFile` is the table of the storage that
-keeps them in the database; no other table holds bytes, so listing pictures never reads any.
+Only those two and the admin know them. No table but StoredFile holds bytes, so listing pictures
+never reads any.
 """
 
-import secrets
-from pathlib import PurePath
-
 from django.db import models
-from django.template.defaultfilters import pluralize
-from django.urls import reverse
 
-from service.pictures import styles
-
-PUBLIC_ID_BYTES = 12
-
-
-def new_public_id() -> str:
-    return secrets.token_urlsafe(PUBLIC_ID_BYTES)
+from service.pictures.records.columns import UUID7
+from service.pictures.records.ids import new_public_id
 
 
 class Original(models.Model):
@@ -59,48 +46,30 @@ class Result(models.Model):
     def __str__(self) -> str:
         return f"{self.original_id[:12]} {self.style}"
 
-    @property
-    def style_title(self) -> str:
-        return styles.title(self.style)
-
-    @property
-    def caption(self) -> str:
-        return self.style_title if self.faces else "No face"
-
-    @property
-    def description(self) -> str:
-        """For people who do not see the picture."""
-        if not self.faces:
-            return "A picture in which no face was found"
-        count = len(self.faces)
-        return f"{count} face{pluralize(count)} with the {self.style_title} mustache"
-
-    @property
-    def extension(self) -> str:
-        return PurePath(self.file.name).suffix
-
 
 class Picture(models.Model):
     """One upload by one visitor."""
 
+    # The id of the record. The table's own goes when no release is left that asks for it.
+    key = models.UUIDField(unique=True, editable=False, db_default=UUID7())
     public_id = models.CharField(max_length=24, unique=True, default=new_public_id)
     # An original stays for as long as someone shows it.
     result = models.ForeignKey(Result, models.PROTECT, related_name="pictures")
     listed = models.BooleanField(default=True, help_text="Shown in the gallery")
     owner_hash = models.CharField(max_length=64, blank=True, db_index=True)
     token_hash = models.CharField(max_length=64, blank=True)
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField()
 
     class Meta:
         indexes = [
-            models.Index(fields=["-id"], name="gallery_order", condition=models.Q(listed=True))
+            # For the release before this one.
+            models.Index(fields=["-id"], name="gallery_order", condition=models.Q(listed=True)),
+            models.Index(fields=["-key"], name="gallery", condition=models.Q(listed=True)),
+            models.Index(fields=["owner_hash", "-key"], name="of_one_owner"),
         ]
 
     def __str__(self) -> str:
         return self.public_id
-
-    def get_absolute_url(self) -> str:
-        return reverse("picture", args=[self.public_id])
 
 
 class StoredFile(models.Model):

@@ -5,7 +5,7 @@ import secrets
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from service.pictures.models import Picture
+from service.pictures.records import Picture
 from service.pictures.uploads import hashed
 
 # Not the session's key: that one changes at login, and is a secret of its own.

@@ -1,40 +1,36 @@
 """Pages of pictures, newest first, by cursor: they cost the same at the end of a long gallery."""
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from django.db.models import QuerySet
+from uuid import UUID
 
 from service.errors import Problem
-from service.pictures.models import Picture
+from service.pictures.records import Page as Found
+from service.pictures.records import Picture
 
 
-@dataclass
+@dataclass(frozen=True)
 class Page:
     pictures: list[Picture]
     next: str | None
 
 
-def encode(key: int) -> str:
-    return urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
+def encode(last: UUID) -> str:
+    return urlsafe_b64encode(last.bytes).decode().rstrip("=")
 
 
-def decode(cursor: str) -> int:
+def decode(cursor: str) -> UUID:
     try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        last = UUID(bytes=urlsafe_b64decode(cursor + "=="))
     except ValueError:
-        text = ""
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", text):
+        last = None
+    if last is None or encode(last) != cursor:
         raise Problem(400, "This cursor is not one that a page returned.")
-    return int(text)
+    return last
 
 
-def page(pictures: QuerySet[Picture], cursor: str | None, size: int) -> Page:
-    """One query, no bytes."""
-    pictures = pictures.select_related("result__original").order_by("-id")
-    if cursor:
-        pictures = pictures.filter(id__lt=decode(cursor))
-    found = list(pictures[: size + 1])
-    more = len(found) > size
-    return Page(found[:size], encode(found[size - 1].id) if more else None)
+def page(find: Callable[[UUID | None, int], Found], cursor: str | None, size: int) -> Page:
+    """`find` is a method of Records that finds a page."""
+    found = find(decode(cursor) if cursor else None, size)
+    return Page(found.pictures, encode(found.last) if found.last else None)

@@ -1,29 +1,27 @@
 """The pages. A GET writes nothing, so they work on a read-only database."""
 
+from functools import partial
 from itertools import chain
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from service.errors import Problem, wants_json
 from service.pictures import owners, paging, styles, uploads
 from service.pictures.forms import UploadForm
-from service.pictures.models import Picture
+from service.pictures.records import Picture, records
 from service.ratelimit import limits
 
 PAGE_SIZE = 24
 HOME_SIZE = 6
 
 
-def listed():
-    return Picture.objects.filter(listed=True)
-
-
 def find(public_id: str) -> Picture:
-    return get_object_or_404(
-        Picture.objects.select_related("result__original"), public_id=public_id
-    )
+    found = records.get(public_id)
+    if found is None:
+        raise Problem(404)
+    return found
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,7 +31,10 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "home.html",
-        {"styles": styles.all_styles(), "latest": paging.page(listed(), None, HOME_SIZE).pictures},
+        {
+            "styles": styles.all_styles(),
+            "latest": paging.page(records.gallery, None, HOME_SIZE).pictures,
+        },
     )
 
 
@@ -71,7 +72,6 @@ def picture(request: HttpRequest, public_id: str) -> HttpResponse:
         {
             "picture": found,
             "result": found.result,
-            "original": found.result.original,
             "mine": owners.owns(request, found),
             "styles": styles.all_styles(),
         },
@@ -95,21 +95,26 @@ def change_style(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_POST
 def delete(request: HttpRequest, public_id: str) -> HttpResponse:
-    uploads.delete(find_own(request, public_id))
+    uploads.delete(find_own(request, public_id).public_id)
     return go_to(request, "/mine?deleted=1")
 
 
 @require_safe
 def gallery(request: HttpRequest) -> HttpResponse:
-    page = paging.page(listed(), request.GET.get("after"), PAGE_SIZE)
+    page = paging.page(records.gallery, request.GET.get("after"), PAGE_SIZE)
     return render(request, "gallery.html", {"page": page, "first": "after" not in request.GET})
 
 
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
     owner = owners.owner(request)
-    pictures = Picture.objects.filter(owner_hash=uploads.hashed(owner))
-    page = paging.page(pictures if owner else pictures.none(), request.GET.get("after"), PAGE_SIZE)
+    page = (
+        paging.page(
+            partial(records.owned, uploads.hashed(owner)), request.GET.get("after"), PAGE_SIZE
+        )
+        if owner
+        else paging.Page([], None)
+    )
     return render(
         request,
         "mine.html",

@@ -74,6 +74,35 @@ def no_face() -> bytes:
     return as_bytes(Image.linear_gradient("L").convert("RGB"))
 
 
+STORAGES = {
+    "database": "service.pictures.storage.DatabaseStorage",
+    "directory": "django.core.files.storage.FileSystemStorage",
+    "memory": "django.core.files.storage.InMemoryStorage",
+}
+
+
+@pytest.fixture(params=STORAGES)
+def any_storage(request, settings, tmp_path) -> str:
+    """The test runs once over each storage."""
+    settings.MEDIA_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": STORAGES[request.param]}}
+    return request.param
+
+
+def stored_files(directory: str = "") -> set[str]:
+    """The names of all files in the storage."""
+    from service.pictures import files
+
+    directories, names = files.names(directory)
+    inside = [stored_files(f"{directory}/{name}".lstrip("/")) for name in directories]
+    return {f"{directory}/{name}".lstrip("/") for name in names}.union(*inside)
+
+
+@pytest.fixture
+def stored():
+    return stored_files
+
+
 # --- The real thing -------------------------------------------------------------------------
 def free_port() -> int:
     with socket.socket() as probe:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import mustache
 import pytest
 from service.errors import Problem
-from service.pictures import uploads, workbench
+from service.pictures import making, workbench
 
 
 @pytest.fixture
@@ -29,7 +29,11 @@ def overlaps(monkeypatch) -> list[int]:
     return seen
 
 
-@pytest.mark.parametrize("work", [workbench.mustachify, uploads.work_out])
+def make(data: bytes, style: str):
+    return making.make(data, style, "0" * 64, None)
+
+
+@pytest.mark.parametrize("work", [workbench.mustachify, make])
 def test_pictures_wait_for_each_other(overlaps, face, work):
     with ThreadPoolExecutor(4) as pool:
         assert len(list(pool.map(lambda _: work(face, "walrus"), range(4)))) == 4

@@ -2,16 +2,16 @@
 
 import io
 import json
+from contextlib import suppress
 from hashlib import sha256
-from importlib import import_module
 from zlib import crc32
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 from PIL import Image, ImageChops
-from service.pictures import originals, previews, uploads, workbench
+from service.pictures import files, originals, previews, uploads, workbench
 from service.pictures.models import Original, Picture, Result, StoredFile
+from service.pictures.records.sql import SqlRecords
 
 pytestmark = pytest.mark.django_db
 
@@ -35,121 +35,123 @@ def worked(monkeypatch) -> list[str]:
     return calls
 
 
-def test_same_bytes_and_style_are_worked_out_once(face, worked):
+def test_same_bytes_and_style_are_worked_out_once(face, worked, stored):
     pictures = [uploads.create(face, "walrus")[0] for _ in range(3)]
     assert worked == ["walrus"]
     uploads.restyle(pictures[0], "chevron")
-    uploads.restyle(pictures[1], "chevron")
-    uploads.restyle(pictures[1], "walrus")
+    second = uploads.restyle(pictures[1], "chevron")
+    uploads.restyle(second, "walrus")
     assert worked == ["walrus", "chevron"]
-    assert Original.objects.count() == 1
     assert len({picture.public_id for picture in pictures}) == 3
+    assert len(stored()) == 5  # the original, and two results with a thumbnail each
 
 
-def test_files_live_under_the_hash_of_the_upload(face):
+def test_files_live_under_the_hash_of_the_upload(face, any_storage, stored):
     picture, _ = uploads.create(face, "walrus")
-    digest = sha256(face).hexdigest()
-    for stored in StoredFile.objects.all():
-        assert stored.name.startswith(f"{digest}/")
-        assert stored.sha256 == sha256(stored.data).hexdigest()
-        assert stored.size == len(stored.data)
-    assert picture.result.file.read() != picture.result.original.file.read() == face
+    assert {name.partition("/")[0] for name in stored()} == {sha256(face).hexdigest()}
+    assert files.read(picture.result.file) != files.read(picture.result.original.file) == face
 
 
-def test_bytes_stay_while_another_picture_shows_them(face):
+def test_bytes_stay_while_another_picture_shows_them(face, any_storage, stored):
     first, _ = uploads.create(face, "walrus")
     second, _ = uploads.create(face, "chevron")
-    uploads.delete(first)
-    assert second.result.file.read()
-    uploads.delete(second)
-    assert not StoredFile.objects.exists()
+    uploads.delete(first.public_id)
+    assert stored() == second.result.files | second.result.original.files
+    uploads.delete(second.public_id)
+    assert not stored()
     assert not Result.objects.exists()
 
 
-def test_nothing_is_left_of_a_phones_picture(astronaut, client):
+def test_nothing_is_left_of_a_phones_picture(astronaut, client, any_storage, stored):
     """What is kept of it has other bytes than the upload: it must not count as another one."""
     picture, _ = uploads.create(encoded(astronaut, "JPEG", exif=phone_exif()), "walrus")
-    addresses = {f"/media/{name}" for name in StoredFile.objects.values_list("name", flat=True)}
     uploads.restyle(picture, "chevron")
-    addresses |= {f"/media/{name}" for name in StoredFile.objects.values_list("name", flat=True)}
-    assert Original.objects.count() == 1
-    assert len(addresses) == 5  # the original, and twice a result with its thumbnail
-    uploads.delete(picture)
+    addresses = {f"/media/{name}" for name in stored()}
+    assert len(addresses) == 5
+    assert {client.get(address).status_code for address in addresses} == {200}
+    uploads.delete(picture.public_id)
     assert {client.get(address).status_code for address in addresses} == {404}
-    assert not StoredFile.objects.exists()
+    assert not stored()
+    assert not Original.objects.exists()
 
 
-def test_deleting_leaves_no_result_that_nobody_shows(face):
+def test_a_picture_that_comes_again_has_other_addresses(face):
     first, _ = uploads.create(face, "walrus")
-    second, _ = uploads.create(face, "chevron")
-    uploads.restyle(first, "handlebar")
-    uploads.delete(first)
-    assert [result.style for result in Result.objects.all()] == ["chevron"]
-    assert StoredFile.objects.count() == 3
-    assert second.result.original.file.read() == face
+    uploads.delete(first.public_id)
+    second, _ = uploads.create(face, "walrus")
+    assert not first.result.files & second.result.files
+    assert first.result.original.file != second.result.original.file
 
 
-def orphan(face) -> set[str]:
-    """Two pictures' originals, one of which nobody shows any more; returns the other's files."""
-    uploads.create(face, "walrus")
-    files = set(StoredFile.objects.values_list("name", flat=True))
-    left, _ = uploads.create(face + b"\0", "walrus")
-    left.delete()
-    assert Original.objects.count() == 2
-    return files
+def deleting(picture):
+    """A wrapper of `records.add` and `records.show`: the picture is deleted just before."""
+
+    def wrapped(real):
+        def late(*arguments):
+            with suppress(uploads.Problem):
+                uploads.delete(picture.public_id)
+            return real(*arguments)
+
+        return late
+
+    return wrapped
 
 
-def test_sweeping_what_no_picture_shows(face):
-    files = orphan(face)
-    for swept in (1, 0):
-        out = io.StringIO()
-        call_command("sweep", stdout=out)
-        assert f"Swept {swept} originals" in out.getvalue()
-        assert set(StoredFile.objects.values_list("name", flat=True)) == files
-        assert Original.objects.count() == 1
-
-
-def test_a_release_sweeps_what_the_one_before_left(face):
-    files = orphan(face)
-    migration = import_module("service.pictures.migrations.0002_sweep_originals")
-    for _ in range(2):
-        migration.sweep(apps, None)
-        assert set(StoredFile.objects.values_list("name", flat=True)) == files
-        assert Original.objects.count() == 1
-
-
-def test_deleted_between_look_and_save(face, monkeypatch):
+def test_deleted_between_look_and_save(face, monkeypatch, worked, any_storage, stored):
     picture, _ = uploads.create(face, "walrus")
-    real = uploads.lock
-
-    def late(digest):
-        monkeypatch.setattr(uploads, "lock", real)
-        uploads.delete(picture)
-        return real(digest)
-
-    monkeypatch.setattr(uploads, "lock", late)
+    monkeypatch.setattr(SqlRecords, "add", deleting(picture)(SqlRecords.add))
     again, _ = uploads.create(face, "walrus")
-    assert again.result.file.read()
+    assert worked == ["walrus", "walrus"]
+    assert stored() == again.result.files | again.result.original.files
 
 
-def test_restyling_a_picture_that_was_just_deleted(face):
+def test_original_deleted_while_another_style_is_worked_out(face, monkeypatch, stored):
     picture, _ = uploads.create(face, "walrus")
-    stale = Picture.objects.select_related("result__original").get()
-    original = stale.result.original.file.read()
-    work = uploads.work_out(original, "chevron")
-    uploads.delete(picture)
+    monkeypatch.setattr(SqlRecords, "add", deleting(picture)(SqlRecords.add))
+    other, _ = uploads.create(face, "chevron")
+    assert files.read(other.result.original.file) == face
+    assert stored() == other.result.files | other.result.original.files
+
+
+def test_uploaded_by_another_meanwhile(face, monkeypatch, any_storage, stored):
+    real, pictures = SqlRecords.add, []
+
+    def late(*arguments):
+        monkeypatch.setattr(SqlRecords, "add", real)
+        pictures.append(uploads.create(face, "walrus")[0])
+        return real(*arguments)
+
+    monkeypatch.setattr(SqlRecords, "add", late)
+    pictures.append(uploads.create(face, "walrus")[0])
+    assert pictures[0].result == pictures[1].result
+    assert stored() == pictures[0].result.files | pictures[0].result.original.files
+
+
+@pytest.mark.parametrize("style", ["chevron", "walrus"])
+def test_restyling_a_picture_that_was_just_deleted(face, style, any_storage, stored, monkeypatch):
+    other, _ = uploads.create(face, "walrus")
+    picture, _ = uploads.create(face, "pencil")
+    monkeypatch.setattr(SqlRecords, "show", deleting(picture)(SqlRecords.show))
     with pytest.raises(uploads.Problem) as problem:
-        uploads.put_on(stale, "chevron", work)
+        uploads.restyle(picture, style)
     assert problem.value.status == 404
-    assert not StoredFile.objects.exists()
+    assert stored() == other.result.files | other.result.original.files
+
+
+def test_restyling_a_picture_that_is_deleted_while_it_is_worked_on(face, stored):
+    picture, _ = uploads.create(face, "pencil")
+    uploads.delete(picture.public_id)
+    with pytest.raises(uploads.Problem) as problem:
+        uploads.restyle(picture, "walrus")
+    assert problem.value.status == 404
+    assert not stored()
 
 
 def test_deleting_a_picture_that_was_just_deleted(face):
     picture, _ = uploads.create(face, "walrus")
-    stale = Picture.objects.select_related("result__original").get()
-    uploads.delete(picture)
+    uploads.delete(picture.public_id)
     with pytest.raises(uploads.Problem) as problem:
-        uploads.delete(stale)
+        uploads.delete(picture.public_id)
     assert problem.value.status == 404
 
 
@@ -255,9 +257,9 @@ def test_previews_of_every_mode(astronaut, mode):
 def test_odd_shapes(kind, size):
     for mode in ("L", "RGB"):
         picture, _ = uploads.create(encoded(Image.new(mode, size, 120), kind), "walrus")
-        with Image.open(picture.result.thumbnail) as thumbnail:
+        with Image.open(files.opened(picture.result.thumbnail)) as thumbnail:
             assert thumbnail.size == previews.THUMBNAIL
-        with Image.open(picture.result.preview) as preview:
+        with Image.open(files.opened(picture.result.preview)) as preview:
             assert max(preview.size) <= 2048
 
 
@@ -270,20 +272,19 @@ def test_previews_are_upright_and_bare(astronaut):
         assert not preview.getexif()
 
 
-def test_pages_show_the_file_itself_unless_it_is_large_or_rare(astronaut):
+def test_pages_show_the_file_itself_unless_it_is_large_or_rare(astronaut, stored):
     small, _ = uploads.create(encoded(astronaut, "PNG"), "walrus")
     assert small.result.preview == small.result.file
     assert small.result.original.preview == small.result.original.file
     rare, _ = uploads.create(encoded(astronaut, "TIFF"), "walrus")
-    assert rare.result.preview.name.endswith("-preview.jpg")
+    assert rare.result.preview.endswith("-preview.jpg")
     large, _ = uploads.create(encoded(astronaut.resize((2100, 2100)), "JPEG"), "walrus")
-    for picture in (large.result.preview, large.result.original.preview):
-        with Image.open(picture) as preview:
+    for name in (large.result.preview, large.result.original.preview):
+        with Image.open(files.opened(name)) as preview:
             assert 1600 <= max(preview.size) <= 2000
-    uploads.delete(large)
-    uploads.delete(rare)
-    uploads.delete(small)
-    assert not StoredFile.objects.exists()
+    for picture in (large, rare, small):
+        uploads.delete(picture.public_id)
+    assert not stored()
 
 
 @pytest.mark.parametrize("size", [(1000, 400), (400, 1000), (40, 50), (3, 200), (1, 1)])
@@ -328,9 +329,7 @@ def test_checksum_names_missing_files(face):
     out = io.StringIO()
     with pytest.raises(Exception, match="files are missing"):
         call_command("pictures_checksum", stdout=out)
-    assert (
-        json.loads(out.getvalue())["missing_files"] == [stored.name] * 2
-    )  # the preview is the same file
+    assert json.loads(out.getvalue())["missing_files"] == [stored.name]
 
 
 def test_seed(tmp_path, face):

@@ -1,55 +1,48 @@
 import json
 from hashlib import sha256
 
-from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 
-from service.pictures.models import Original, Picture, Result
+from service.pictures import files
+from service.pictures.records import records
 
 
 class Command(BaseCommand):
     help = (
         "Print the number of pictures and one checksum over all of them as JSON, from the bytes "
-        "themselves: equal before and after a move of the database means that nothing was lost."
+        "themselves: equal before and after a move of any store means that nothing was lost."
     )
 
     def handle(self, *args, **options) -> None:
         checksum = sha256()
+        count = {"count": 0, "originals": 0, "results": 0}
         missing = []
 
-        def add(text: str) -> None:
-            checksum.update(text.encode() + b"\n")
+        def add(*what) -> None:
+            checksum.update((" ".join(map(str, what)) + "\n").encode())
 
         def add_file(name: str) -> None:
             try:
-                with default_storage.open(name) as file:
-                    add(f"{name} {sha256(file.read()).hexdigest()}")
+                add(name, sha256(files.read(name)).hexdigest())
             except FileNotFoundError:
                 missing.append(name)
 
-        pictures = Picture.objects.order_by("id").values_list(
-            "id", "public_id", "result_id", "listed", "owner_hash", "token_hash"
-        )
-        for row in pictures.iterator():
-            add(" ".join(map(str, row)))
-        for original in Original.objects.order_by("sha256").iterator():
-            add_file(original.file.name)
-            add_file(original.preview.name)
-        for result in Result.objects.order_by("id").iterator():
-            faces = json.dumps(result.faces, sort_keys=True)
-            add(f"{result.id} {result.original_id} {result.style} {faces}")
-            for file in (result.file, result.preview, result.thumbnail):
-                add_file(file.name)
-        self.stdout.write(
-            json.dumps(
-                {
-                    "count": Picture.objects.count(),
-                    "originals": Original.objects.count(),
-                    "results": Result.objects.count(),
-                    "missing_files": missing,
-                    "sha256": checksum.hexdigest(),
-                }
-            )
-        )
+        for picture in records.pictures():
+            count["count"] += 1
+            shown = picture.result
+            add(picture.id, picture.public_id, shown.original.sha256, shown.style, picture.listed)
+            add(picture.owner_hash, picture.token_hash, picture.created.isoformat())
+        for original, results in records.originals():
+            count["originals"] += 1
+            for name in sorted(original.files):
+                add_file(name)
+            for result in results:
+                count["results"] += 1
+                faces = json.dumps(result.faces, sort_keys=True)
+                add(result.style, result.content_type, result.width, result.height, faces)
+                for name in sorted(result.files):
+                    add_file(name)
+        said = {**count, "missing_files": missing, "sha256": checksum.hexdigest()}
+        self.stdout.write(json.dumps(said))
         if missing:
             raise CommandError(f"{len(missing)} files are missing")

@@ -1,10 +1,10 @@
 from django.core.management.base import BaseCommand
 
-from service.pictures import uploads
+from service.pictures import sweeping
 
 
 class Command(BaseCommand):
-    help = "Delete what no picture shows any more. Safe at any time, and as often as you like."
+    help = "Delete files that nothing needs any more. Safe at any time, and as often as you like."
 
     def handle(self, *args, **options) -> None:
-        self.stdout.write(f"Swept {uploads.sweep()} originals that no picture shows.")
+        self.stdout.write(f"Swept {sweeping.sweep()} files that nothing needs.")

@@ -128,6 +128,10 @@ UNKNOWN = "sg-00000000"
 IN_USE = AWSRetry.jittered_backoff(
     retries=30, delay=2, max_delay=10, catch_extra_error_codes=["DependencyViolation"]
 )
+# Not every server of AWS's knows a group of a moment ago, also where a rule names it as its source.
+JUST_MADE = AWSRetry.jittered_backoff(
+    retries=10, delay=1, max_delay=5, catch_extra_error_codes=["InvalidGroup.NotFound"]
+)
 
 
 def read(client, module):
@@ -147,7 +151,7 @@ def read(client, module):
 def create(client, module, item):
     name = module.params["prefix"] + item["name"]
     tags = {**module.params["tags"], "Name": name}
-    return client.create_security_group(
+    group_id = client.create_security_group(
         GroupName=name,
         Description=item["description"],
         VpcId=module.params["vpc_id"],
@@ -158,11 +162,17 @@ def create(client, module, item):
             }
         ],
     )["GroupId"]
+    client.get_waiter("security_group_exists").wait(
+        GroupIds=[group_id], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    return group_id
 
 
 def write(client, group_id, add, remove, describe):
     if add:
-        client.authorize_security_group_ingress(GroupId=group_id, IpPermissions=permissions(add))
+        JUST_MADE(client.authorize_security_group_ingress)(
+            GroupId=group_id, IpPermissions=permissions(add)
+        )
     if describe:
         client.update_security_group_rule_descriptions_ingress(
             GroupId=group_id, IpPermissions=permissions(describe)

@@ -31,6 +31,10 @@ options:
         description: What is in a file.
         type: str
         default: ""
+      validate:
+        description: Command that judges the new content before it is anybody's, with V(%s) for its
+          path. If it fails, the file stays as it was.
+        type: str
       mode:
         description: Its mode, in octal digits; if omitted V(0644) for a file, V(0755) for a folder.
         type: str
@@ -52,6 +56,7 @@ EXAMPLES = r"""
       - path: /usr/local/sbin/sweep
         content: "{{ lookup('ansible.builtin.file', 'sweep', rstrip=false) }}"
         mode: "0755"
+        validate: sh -n %s
       - path: /etc/systemd/system/sweep.service
         content: "{{ lookup('ansible.builtin.template', 'sweep.service') }}"
       - path: /etc/cron.d/sweep
@@ -69,6 +74,7 @@ changed_paths:
 """
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -82,12 +88,21 @@ def text(path):
     return path.read_text(errors="replace") if path.is_file() else ""
 
 
-def write(module, path, content):
-    """Replace the file in one step: nobody reads half of it."""
+def part(module, content):
+    """Path of a temporary file with the content."""
     handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
-    module.atomic_move(temporary, str(path))
+    return temporary
+
+
+def judge(module, path, temporary, command):
+    """Stop where the command refuses the new content."""
+    code, out, err = module.run_command(command.replace("%s", shlex.quote(temporary)))
+    if code:
+        Path(temporary).unlink()
+        said = (err or out).replace(temporary, str(path)).strip()
+        module.fail_json(msg=f"{path} stays as it was, the new one is not valid: {said}")
 
 
 def ensure_folder(module, path):
@@ -98,12 +113,16 @@ def ensure_folder(module, path):
     return True
 
 
-def ensure_file(module, path, content):
+def ensure_file(module, path, content, validate):
     if path.is_file() and not path.is_symlink() and path.read_bytes() == content:
         return False
     if not module.check_mode:
+        temporary = part(module, content)
+        if validate:
+            judge(module, path, temporary, validate)
         ensure_folder(module, path.parent)
-        write(module, path, content)
+        # In one step: nobody reads half of it.
+        module.atomic_move(temporary, str(path))
     return True
 
 
@@ -123,7 +142,7 @@ def ensure(module, item):
     if item["state"] == "directory":
         changed = ensure_folder(module, path)
     else:
-        changed = ensure_file(module, path, item["content"].encode())
+        changed = ensure_file(module, path, item["content"].encode(), item["validate"])
     if not path.exists():  # in check mode only
         return changed
     mode = item["mode"] or DEFAULT_MODES[item["state"]]
@@ -140,6 +159,7 @@ def main():
             "default": "file",
         },
         "content": {"type": "str", "default": ""},
+        "validate": {"type": "str"},
         "mode": {"type": "str"},
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},

@@ -76,7 +76,7 @@ from ansible.module_utils.target_groups import others_healthy, plan
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 except ImportError:
     pass  # AnsibleAWSModule says so
 
@@ -101,26 +101,41 @@ def states(found):
     return {target: each["State"] for target, each in found.items()}
 
 
-def wait(client, module, arn, healthy, drained):
-    """Until all of ``healthy`` are and all of ``drained`` are gone."""
+def late(module, found, targets):
+    """Stop with the state and the reason of each of the ``targets``."""
+    reasons = ", ".join(
+        f"{target} is {found.get(target, {}).get('State', 'no member')}"
+        f" ({found.get(target, {}).get('Description', 'no reason given')})"
+        for target in targets
+    )
+    module.fail_json(
+        msg=f"After {module.params['wait_timeout']} s {reasons}.", targets=states(found)
+    )
+
+
+def wait_healthy(client, module, arn, targets):
     deadline = time.monotonic() + module.params["wait_timeout"]
     while True:
         found = health(client, arn)
-        late = [target for target in healthy if found.get(target, {}).get("State") != "healthy"]
-        late += [target for target in drained if found.get(target, {}).get("State") == "draining"]
-        if not late:
+        missing = [each for each in targets if states(found).get(each) != "healthy"]
+        if not missing:
             return
         if time.monotonic() > deadline:
-            reasons = ", ".join(
-                f"{target} is {found.get(target, {}).get('State', 'no member')}"
-                f" ({found.get(target, {}).get('Description', 'no reason given')})"
-                for target in late
-            )
-            module.fail_json(
-                msg=f"After {module.params['wait_timeout']} s {reasons}.",
-                targets=states(found),
-            )
+            late(module, found, missing)
         time.sleep(POLL_SECONDS)
+
+
+def wait_drained(client, module, arn, targets):
+    """With AWS's own waiter: right after the request a target may still count as healthy."""
+    attempts = int(module.params["wait_timeout"] / POLL_SECONDS) + 1
+    try:
+        client.get_waiter("target_deregistered").wait(
+            TargetGroupArn=arn,
+            Targets=[{"Id": target} for target in targets],
+            WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": attempts},
+        )
+    except WaiterError:
+        late(module, health(client, arn), targets)
 
 
 def ensure(client, module):
@@ -145,7 +160,10 @@ def ensure(client, module):
         if deregister:
             client.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": t} for t in deregister])
         if module.params["wait"]:
-            wait(client, module, arn, healthy, drained)
+            if healthy:
+                wait_healthy(client, module, arn, healthy)
+            if drained:
+                wait_drained(client, module, arn, drained)
     after = {target: state for target, state in before.items() if target not in deregister}
     after |= dict.fromkeys(register, "healthy")
     return {

@@ -107,3 +107,16 @@ def test_check_mode_announces_and_writes_nothing(keep, tmp_path):
     assert result["changed_paths"] == [file["path"] for file in files]
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_text() == "old\n"
+
+
+def test_a_file_that_its_checker_refuses_leaves_the_old_one(keep, tmp_path):
+    path = tmp_path / "script"
+    checked = {"path": str(path), "validate": "sh -n %s"}
+    keep(checked | {"content": "echo fine\n"})
+
+    refused = keep(checked | {"content": "if\n"}, code=1)
+
+    assert "is not valid" in refused["msg"]
+    assert str(path) in refused["msg"]
+    assert path.read_text() == "echo fine\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["script"]

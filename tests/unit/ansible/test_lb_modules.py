@@ -1,36 +1,15 @@
 """What the load balancer's modules do when AWS answers with an error, and in check mode."""
 
-import importlib
-import sys
-import time
 from datetime import UTC, datetime
 
-import boto3
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
-from module_utils import target_groups
+from tests.unit.ansible.aws import Failed, stubbed
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/shop/01"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/01"
 RECORD = {"Name": "_1.shop.example.", "Type": "CNAME", "Value": "_2.acm.example."}
-
-
-class Failed(Exception):
-    """The module's fail_json."""
-
-
-class Done(Exception):
-    """The module's exit_json."""
-
-
-def stubbed(service):
-    client = boto3.client(
-        service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
-    )
-    stubber = Stubber(client)
-    stubber.activate()
-    return client, stubber
 
 
 @pytest.fixture
@@ -45,41 +24,6 @@ def acm():
     client, stubber = stubbed("acm")
     yield client, stubber
     stubber.assert_no_pending_responses()
-
-
-@pytest.fixture
-def run(monkeypatch):
-    """Run a module of library/ with a client of ours; its result, or Failed."""
-    # As Ansible maps module_utils/.
-    monkeypatch.setitem(sys.modules, "ansible.module_utils.target_groups", target_groups)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-
-    def run(library_module, client, check_mode=False, **given):
-        class Module:
-            def __init__(self, argument_spec, **options):
-                self.params = {key: each.get("default") for key, each in argument_spec.items()}
-                self.params |= given
-                self.check_mode = check_mode
-
-            def client(self, service):
-                return client
-
-            def fail_json(self, msg, **facts):
-                raise Failed(msg)
-
-            def fail_json_aws(self, error, msg):
-                raise Failed(f"{msg}: {error}")
-
-            def exit_json(self, **result):
-                raise Done(result)
-
-        module = importlib.import_module(f"library.{library_module}")
-        monkeypatch.setattr(module, "AnsibleAWSModule", Module)
-        with pytest.raises(Done) as done:
-            module.main()
-        return done.value.args[0]
-
-    return run
 
 
 def found(stubber):
@@ -100,6 +44,25 @@ def members(stubber, **states):
         "describe_target_health",
         {"TargetHealthDescriptions": descriptions},
         {"TargetGroupArn": GROUP},
+    )
+
+
+def asked(stubber, target, state):
+    """The answer to the waiter's question for one target."""
+    stubber.add_response(
+        "describe_target_health",
+        {
+            "TargetHealthDescriptions": [
+                {"Target": {"Id": target}, "TargetHealth": {"State": state}}
+            ]
+        },
+        {"TargetGroupArn": GROUP, "Targets": [{"Id": target}]},
+    )
+
+
+def leave(stubber, target):
+    stubber.add_response(
+        "deregister_targets", {}, {"TargetGroupArn": GROUP, "Targets": [{"Id": target}]}
     )
 
 
@@ -150,7 +113,7 @@ def test_a_target_that_aws_refuses(run, elb):
 def test_the_last_healthy_target_stays(run, elb):
     client, stubber = elb
     found(stubber)
-    for _ in range(3):
+    for _ in range(2):
         members(stubber, **{"1": "healthy", "2": "unhealthy"})
     options = {"target_group": "shop", "targets": ["i-1"], "state": "absent", "spare_last": True}
     result = run("lb_targets", client, **options)
@@ -166,6 +129,48 @@ def test_check_mode_announces_and_does_nothing(run, elb):
     result = run("lb_targets", client, check_mode=True, **options)
     assert result["changed"]
     assert result["targets"] == {"i-2": "healthy"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["healthy", "draining", "unused"], ["healthy", "healthy", "unused"], ["draining", "unused"]],
+    ids=["aws has not taken note yet", "it never drains", "it drains"],
+)
+def test_a_target_is_drained_when_aws_says_that_it_is_unused(run, elb, answers):
+    client, stubber = elb
+    found(stubber)
+    members(stubber, **{"1": "healthy", "2": "healthy"})
+    leave(stubber, "i-1")
+    for state in answers:
+        asked(stubber, "i-1", state)
+    members(stubber, **{"2": "healthy"})
+    result = run("lb_targets", client, target_group="shop", targets=["i-1"], state="absent")
+    assert result["changed"]
+
+
+def test_a_target_that_is_gone_for_aws_is_drained(run, elb):
+    client, stubber = elb
+    found(stubber)
+    members(stubber, **{"1": "healthy", "2": "healthy"})
+    leave(stubber, "i-1")
+    asked(stubber, "i-1", "draining")
+    stubber.add_client_error("describe_target_health", "InvalidTarget")
+    members(stubber, **{"2": "healthy"})
+    assert run("lb_targets", client, target_group="shop", targets=["i-1"], state="absent")[
+        "changed"
+    ]
+
+
+def test_a_target_that_does_not_drain_in_time_is_named(run, elb):
+    client, stubber = elb
+    found(stubber)
+    members(stubber, **{"1": "healthy"})
+    leave(stubber, "i-1")
+    asked(stubber, "i-1", "draining")
+    members(stubber, **{"1": "draining"})
+    options = {"target_group": "shop", "targets": ["i-1"], "state": "absent", "wait_timeout": 0}
+    with pytest.raises(Failed, match=r"After 0 s i-1 is draining \(so\)"):
+        run("lb_targets", client, **options)
 
 
 # lb_target_group

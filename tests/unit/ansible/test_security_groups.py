@@ -3,6 +3,7 @@
 import pytest
 
 from module_utils.security_groups import Rule, current_rules, permissions, plan, shown, wanted_rules
+from tests.unit.ansible.aws import stubbed
 
 IDS = {"lb": "sg-1", "web": "sg-2"}
 
@@ -76,3 +77,23 @@ def test_people_see_names():
         "tcp 1-9 from 10.0.0.0/8",
         "tcp 80 from lb",
     ]
+
+
+def test_groups_of_a_moment_ago_that_aws_does_not_know_everywhere_yet(run):
+    client, stubber = stubbed("ec2")
+    stubber.add_response("describe_security_groups", {"SecurityGroups": []})
+    stubber.add_response("create_security_group", {"GroupId": "sg-9"})
+    stubber.add_client_error("describe_security_groups", "InvalidGroup.NotFound")
+    stubber.add_response(
+        "describe_security_groups",
+        {"SecurityGroups": [{"GroupId": "sg-9"}]},
+        {"GroupIds": ["sg-9"]},
+    )
+    stubber.add_client_error("authorize_security_group_ingress", "InvalidGroup.NotFound")
+    stubber.add_response("authorize_security_group_ingress", {})
+    group = {"name": "web", "description": "web", "rules": [rule(cidr_ip=["0.0.0.0/0"])]}
+
+    result = run("ec2_security_groups", client, vpc_id="vpc-1", prefix="shop-", groups=[group])
+
+    assert result["groups"] == {"web": "sg-9"}
+    stubber.assert_no_pending_responses()

@@ -35,6 +35,11 @@ options:
         description: The administrator's password.
         type: str
         required: true
+      authority:
+        description: Certificates (PEM) of authorities, of which one must vouch for the server and
+          its name. Without any, whoever answers is believed.
+        type: str
+        default: ""
   name:
     description: Name of the role and of the database.
     type: str
@@ -56,6 +61,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+wal_level:
+  description: What the server writes to its log. Logical replication, with which a database moves
+    away, needs V(logical). Empty in check mode when the database is not there.
+  returned: always
+  type: str
+  sample: logical
+empty:
+  description: Whether the app has no tables yet.
+  returned: always
+  type: bool
 done:
   description: What was done, or would be.
   returned: always
@@ -64,6 +79,8 @@ done:
   sample: [create the role, create the database]
 """
 
+import os
+import tempfile
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -83,19 +100,24 @@ def connect(server, database, user, password):
         dbname=database,
         user=user,
         password=password,
-        sslmode="require",
+        sslmode="verify-full" if server["authority"] else "require",
+        sslrootcert=server["authority"] or None,
         connect_timeout=15,
         autocommit=True,
     )
 
 
-def serves(server, name, password):
-    """Whether the app can log in to its database."""
+def look(server, name, password):
+    """What the app sees in its database; None when it cannot log in."""
     try:
-        connect(server, name, name, password).close()
+        with connect(server, name, name, password) as app:
+            tables = app.execute("select 1 from pg_tables where tableowner = current_user")
+            return {
+                "wal_level": app.execute("show wal_level").fetchone()[0],
+                "empty": tables.fetchone() is None,
+            }
     except psycopg.OperationalError:
-        return False
-    return True
+        return None
 
 
 def steps(admin, name, password):
@@ -120,6 +142,7 @@ def main():
         "port": {"type": "int", "default": 5432},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
+        "authority": {"type": "str", "default": ""},
     }
     module = AnsibleModule(
         argument_spec={
@@ -132,8 +155,14 @@ def main():
     if psycopg is None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=IMPORT_TRACE)
     server, name = module.params["server"], module.params["name"]
-    if serves(server, name, module.params["password"]):
-        module.exit_json(changed=False, done=[])
+    if server["authority"]:
+        handle, path = tempfile.mkstemp(dir=module.tmpdir, text=True)
+        with os.fdopen(handle, "w") as file:
+            file.write(server["authority"])
+        server["authority"] = path
+    seen = look(server, name, module.params["password"])
+    if seen is not None:
+        module.exit_json(changed=False, done=[], **seen)
     try:
         with connect(server, "postgres", server["user"], server["password"]) as admin:
             found = steps(admin, name, module.params["password"])
@@ -141,7 +170,10 @@ def main():
                 admin.execute(statement)
     except psycopg.Error as error:
         module.fail_json(msg=f"Cannot set up {name} on {server['host']}: {error}")
-    module.exit_json(changed=True, done=list(found), diff={"before": [], "after": list(found)})
+    seen = look(server, name, module.params["password"]) or {"wal_level": "", "empty": True}
+    module.exit_json(
+        changed=True, done=list(found), diff={"before": [], "after": list(found)}, **seen
+    )
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ options:
       address:
         description: Where the other server reaches this one. Needed on the source.
         type: str
+      authority:
+        description: File on this host, readable for everybody, with certificates of authorities, of
+          which one must vouch for the server and its name. Without it, whoever answers is believed.
+        type: str
   target:
     description: The server that will serve.
     type: dict
@@ -164,6 +168,7 @@ def server_options():
         "password": {"type": "str", "no_log": True},
         "database": {"type": "str", "required": True},
         "address": {"type": "str"},
+        "authority": {"type": "str"},
     }
 
 

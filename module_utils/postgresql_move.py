@@ -75,7 +75,8 @@ class Server:
     """One side of a move.
 
     ``description`` has host (a directory for a socket), port, user, password, database, and
-    ``address``: where the other side reaches this one.
+    ``address``: where the other side reaches this one; ``authority`` is the file of the authorities
+    that vouch for it, on the host, which without one believes whoever answers.
     """
 
     def __init__(self, description):
@@ -99,7 +100,7 @@ class Server:
                 os.seteuid(user)
             return psycopg.connect(
                 **self.parameters(),
-                sslmode="disable" if local else "require",
+                **({"sslmode": "disable"} if local else self.tls()),
                 autocommit=True,
                 connect_timeout=10,
                 options="-c timezone=UTC -c datestyle=ISO -c client_min_messages=warning "
@@ -110,6 +111,13 @@ class Server:
         finally:
             if user is not None:
                 os.seteuid(0)
+
+    def tls(self):
+        """How its certificate is looked at, as libpq takes it."""
+        authority = self.description.get("authority")
+        if authority:
+            return {"sslmode": "verify-full", "sslrootcert": authority}
+        return {"sslmode": "require"}
 
     def system_user(self):
         """The id of the system user to connect to a socket as, when we may choose."""
@@ -141,13 +149,18 @@ class Server:
     def environment(self):
         """For the programs pg_dump and psql."""
         found = self.parameters()
-        return os.environ | {
-            "PGHOST": found["host"],
-            "PGPORT": str(found["port"]),
-            "PGDATABASE": found["dbname"],
-            "PGUSER": found["user"],
-            "PGPASSWORD": found.get("password", ""),
-        }
+        tls = {} if found["host"].startswith("/") else self.tls()
+        return (
+            os.environ
+            | {f"PG{name.upper()}": value for name, value in tls.items()}
+            | {
+                "PGHOST": found["host"],
+                "PGPORT": str(found["port"]),
+                "PGDATABASE": found["dbname"],
+                "PGUSER": found["user"],
+                "PGPASSWORD": found.get("password", ""),
+            }
+        )
 
     def __str__(self):
         return f"the database {self.database} on {self.description['host']}"
@@ -303,7 +316,7 @@ class Move:
             dbname=found["database"],
             user=self.name,
             password=password,
-            sslmode="require",
+            **self.source.tls(),
         )
         deadline = time.monotonic() + 15
         while True:

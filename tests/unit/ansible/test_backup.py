@@ -1,8 +1,11 @@
 """The script that dumps and restores, with programs that note how they were called."""
 
+import http.server
 import json
 import os
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,28 +19,19 @@ NOTE = """#!{python}
 import json, os, sys
 with open({log!r}, "a") as log:
     print(json.dumps([sys.argv, dict(os.environ)]), file=log)
-for word in sys.argv:
-    if word.startswith("--file="):
-        open(word[7:], "w").close()
 if sys.argv[0].endswith("psql"):
-    print(os.environ.get("MARK", ""))
+    print({mark!r})
 """
 
 
+KEYS = []
+
+
 class Bucket:
-    """Holds one dump, and takes any."""
+    """Takes any dump, and gives none."""
 
-    def upload_file(self, *_):
-        pass
-
-    def download_file(self, bucket, key, path):
-        Path(path).touch()
-
-    def get_paginator(self, _):
-        return self
-
-    def paginate(self, **_):
-        return [{"Contents": [{"Key": "dumps/1.dump", "Size": 1}]}]
+    def upload_file(self, path, bucket, key):
+        KEYS.append(key)
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def script(tmp_path, monkeypatch):
     """The script's names, with its directories and programs in ``tmp_path``."""
     for program in ("psql", "pg_dump", "pg_restore"):
         path = tmp_path / program
-        path.write_text(NOTE.format(python=sys.executable, log=str(tmp_path / "log")))
+        path.write_text(NOTE.format(python=sys.executable, log=str(tmp_path / "log"), mark=""))
         path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     environment = Environment(autoescape=False)
@@ -54,33 +48,50 @@ def script(tmp_path, monkeypatch):
     names = {"__name__": "mustache_backup", "__doc__": ""}
     exec(compile(text, str(SCRIPT), "exec"), names)
     names["DUMPS"] = tmp_path / "dumps"
+    names["IDENTITY"] = {}
     names["s3"] = Bucket
+    KEYS.clear()
     return names
+
+
+@pytest.fixture
+def dump(tmp_path):
+    """Address of a dump, as the operator signs it."""
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket/1.dump").write_bytes(b"a dump")
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "bucket"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/1.dump"
+    server.shutdown()
+    server.server_close()
 
 
 def calls(tmp_path):
     return [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
 
 
-def test_no_password_is_in_the_arguments_of_a_program(script, tmp_path, monkeypatch):
-    url = "postgres://app:se%63ret@db.example.com:5433/shop?sslmode=require"
+def test_no_password_is_in_the_arguments_of_a_program(script, dump, tmp_path, monkeypatch):
+    url = (
+        "postgres://app:se%63ret@db.example.com:5433/shop"
+        "?sslmode=verify-full&sslrootcert=%2Fetc%2Fauthorities.pem"
+    )
     monkeypatch.setenv("DATABASE_URL", url)
-    script["restore"]("latest")
+    script["restore"]("dumps/1.dump", dump)
 
     assert [Path(argv[0]).name for argv, _ in calls(tmp_path)] == [
         "psql", "pg_dump", "pg_restore", "pg_restore"
     ]  # fmt: skip
     assert not any("secret" in word or "se%63ret" in word for argv, _ in calls(tmp_path)
                    for word in argv)  # fmt: skip
-    for argv, environment in calls(tmp_path):
-        if "--list" in argv:
-            continue
+    for _, environment in calls(tmp_path):
         assert environment["PGHOST"] == "db.example.com"
         assert environment["PGPORT"] == "5433"
         assert environment["PGUSER"] == "app"
         assert environment["PGPASSWORD"] == "secret"
         assert environment["PGDATABASE"] == "shop"
-        assert environment["PGSSLMODE"] == "require"
+        assert environment["PGSSLMODE"] == "verify-full"
+        assert environment["PGSSLROOTCERT"] == "/etc/authorities.pem"
     assert "--dbname=shop" in calls(tmp_path)[-1][0]
 
 
@@ -97,9 +108,47 @@ def test_a_database_behind_a_socket_needs_no_password(script, tmp_path, monkeypa
 
 def test_a_database_that_the_app_has_left_is_not_dumped(script, tmp_path, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
-    monkeypatch.setenv("MARK", "1")
+    psql = tmp_path / "psql"
+    psql.write_text(psql.read_text().replace("print('')", "print(1)"))
 
     with pytest.raises(script["BackupError"], match="has left this database"):
         script["create"]()
 
     assert [Path(argv[0]).name for argv, _ in calls(tmp_path)] == ["psql"]
+
+
+def test_the_first_dump_of_a_day_is_kept_on_the_host_too(script, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+
+    first, second = script["scheduled"](), script["scheduled"]()
+
+    assert [first["key"], second["key"]] == KEYS
+    assert first["key"].count("/") == 1
+    assert second["key"].startswith("dumps/hourly/")
+    kept = [path.name for path in (tmp_path / "dumps").iterdir()]
+    assert kept == [Path(first["key"]).name]
+
+
+def test_a_dump_that_the_bucket_does_not_take_is_none(script, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+
+    def refuse(*_):
+        raise OSError("no")
+
+    monkeypatch.setattr(Bucket, "upload_file", refuse)
+    with pytest.raises(OSError, match="no"):
+        script["create"]()
+
+    assert list((tmp_path / "dumps").iterdir()) == []
+
+
+def test_an_address_that_has_run_out_leaves_the_database_as_it_is(
+    script, dump, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+
+    with pytest.raises(script["BackupError"], match="cannot be fetched: 404"):
+        script["restore"]("dumps/1.dump", dump + "-gone")
+
+    assert not any("--clean" in argv for argv, _ in calls(tmp_path))
+    assert not (tmp_path / "dumps/restore.partial").exists()

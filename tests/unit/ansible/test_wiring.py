@@ -72,8 +72,7 @@ def test_hosts_with_another_certificate_have_no_right_in_route_53():
     assert [each for each in statements if "route53" in str(each)] == []
     assert [each["Action"] for each in statements] == [
         "ssm:GetParametersByPath",
-        "s3:ListBucket",
-        ["s3:GetObject", "s3:PutObject"],
+        ["s3:PutObject", "s3:AbortMultipartUpload"],
     ]
 
 

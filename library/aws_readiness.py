@@ -62,6 +62,14 @@ options:
   lb_name:
     description: Name of an Application Load Balancer that is to run.
     type: str
+  boundary:
+    description: ARN of the policy that bounds the hosts' role. It has to be there.
+    type: str
+    default: ""
+  policies:
+    description: IAM policies by their names, as JSON, that IAM Access Analyzer is to judge.
+    type: dict
+    default: {}
   tags:
     description: Tags of what is the site's own.
     type: dict
@@ -116,7 +124,7 @@ QUOTAS = {
     "RDS instances": ("rds", "L-7B6409FD"),
     "load balancers": ("elasticloadbalancing", "L-53DA6B97"),
 }
-NOT_TOLD = ["NoSuchResourceException", "AccessDeniedException"]
+NOT_TOLD = ["NoSuchResourceException", "AccessDeniedException", "AccessDenied"]
 
 
 def limit(client, what):
@@ -209,6 +217,10 @@ def look(module):
             if each["Type"] == "application" and each["LoadBalancerName"] != wanted["lb_name"]
         ]
         yield quota("load balancers", len(others), 1)
+    if wanted["boundary"]:
+        yield boundary(module.client("iam"), wanted["boundary"])
+    for name, text in wanted["policies"].items():
+        yield policy(module.client("accessanalyzer"), name, text)
     if wanted["hosted_zone"]:
         yield zone(module.client("route53"), wanted["hosted_zone"], wanted["hosted_zone_state"])
 
@@ -224,6 +236,27 @@ def zone(route53, name, state):
     except delegation.NoAnswer as error:
         problem = str(error)
     return ([], [problem]) if problem else ([f"hosted zone: {name}, delegated"], [])
+
+
+def boundary(iam, arn):
+    try:
+        iam.get_policy(PolicyArn=arn)
+    except is_boto3_error_code("NoSuchEntity"):
+        return readiness.no_boundary(arn)
+    except is_boto3_error_code(NOT_TOLD):
+        return [f"boundary of the hosts: {arn}, which you may not look at"], []
+    return [f"boundary of the hosts: {arn}"], []
+
+
+def policy(analyzer, name, text):
+    try:
+        pages = analyzer.get_paginator("validate_policy").paginate(
+            policyDocument=text, policyType="IDENTITY_POLICY"
+        )
+        found = [each for page in pages for each in page["findings"]]
+    except is_boto3_error_code(NOT_TOLD):
+        return [f"{name}: not judged, you may not ask IAM Access Analyzer"], []
+    return readiness.policy(name, found)
 
 
 def main():
@@ -246,6 +279,8 @@ def main():
             "db_multi_az": {"type": "bool", "default": False},
             "db_identifier": {"type": "str", "default": ""},
             "lb_name": {"type": "str"},
+            "boundary": {"type": "str", "default": ""},
+            "policies": {"type": "dict", "default": {}},
             "tags": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,

@@ -108,8 +108,9 @@ def tagged_ec2(client, tags, region):
         for reservation in page["Reservations"]
         for instance in reservation["Instances"]
     }
-    found = {ec2_arn(region, "elastic-ip", each["AllocationId"]) for each in addresses}
-    return found | {ec2_arn(region, "key-pair", each["KeyPairId"]) for each in keys}, ended
+    here = client.meta.partition, region
+    found = {ec2_arn(*here, "elastic-ip", each["AllocationId"]) for each in addresses}
+    return found | {ec2_arn(*here, "key-pair", each["KeyPairId"]) for each in keys}, ended
 
 
 def tagged_zones(client, tags):
@@ -123,7 +124,7 @@ def tagged_zones(client, tags):
         for each in listed:
             carried = {tag["Key"]: tag.get("Value", "") for tag in each["Tags"]}
             if {key: str(value) for key, value in tags.items()}.items() <= carried.items():
-                found.add(f"arn:aws:route53:::hostedzone/{each['ResourceId']}")
+                found.add(f"arn:{client.meta.partition}:route53:::hostedzone/{each['ResourceId']}")
     return found
 
 

@@ -11,9 +11,9 @@ def kind(arn):
     return service
 
 
-def ec2_arn(region, of_type, name):
+def ec2_arn(partition, region, of_type, name):
     """The ARN of something of EC2, without the account, which EC2 does not tell."""
-    return f"arn:aws:ec2:{region}::{of_type}/{name}"
+    return f"arn:{partition}:ec2:{region}::{of_type}/{name}"
 
 
 def left_out(arns, gone):

@@ -75,3 +75,22 @@ def no_hosted_zone(name, state):
         f"there is no hosted zone {name}: make it in Route 53 and delegate to it, or set "
         "site_zone_state: present and let the playbooks make it"
     ]
+
+
+def no_boundary(arn):
+    name = arn.rpartition("/")[2]
+    return [], [
+        f"there is no policy {name}, which bounds what the hosts may do. Whoever owns the account "
+        f"makes it: aws iam create-policy --policy-name {name} "
+        "--policy-document file://docs/aws-boundary.json. Without one: hosts_boundary: ''"
+    ]
+
+
+def policy(name, found):
+    """``found`` as IAM Access Analyzer's ValidatePolicy has them; suggestions are left out."""
+    problems = [
+        f"{name}: {each['findingDetails']} ({each['issueCode']}, {each['learnMoreLink']})"
+        for each in found
+        if each["findingType"] in ("ERROR", "SECURITY_WARNING")
+    ]
+    return ([], problems) if problems else ([f"{name}: nothing found by IAM Access Analyzer"], [])

@@ -27,12 +27,12 @@ def test_by_kind_keeps_every_arn():
 
 
 def test_a_resource_that_two_services_name_is_left_once_and_one_that_has_ended_not_at_all():
-    address = ec2_arn("us-east-1", "elastic-ip", "eipalloc-1")
+    address = ec2_arn("aws", "us-east-1", "elastic-ip", "eipalloc-1")
     instance = "arn:aws:ec2:us-east-1:1:instance/i-1"
     role = "arn:aws:iam::1:role/shop-web"
     found = [
         "arn:aws:ec2:us-east-1:1:vpc/vpc-1",
-        ec2_arn("us-east-1", "vpc", "vpc-1"),
+        ec2_arn("aws", "us-east-1", "vpc", "vpc-1"),
         address,
         instance,
         role,

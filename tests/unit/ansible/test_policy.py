@@ -22,6 +22,7 @@ MODULES = sorted(path for path in (ROOT / "library").glob("*.py") if 'client("' 
 FREE = {"sts:GetCallerIdentity"}
 # IAM's names of services where boto3 has others.
 PREFIXES = {
+    "accessanalyzer": "access-analyzer",
     "elbv2": "elasticloadbalancing",
     "resourcegroupstaggingapi": "tag",
     "service-quotas": "servicequotas",

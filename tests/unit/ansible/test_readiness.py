@@ -1,8 +1,11 @@
 """module_utils/readiness.py: what an account lacks."""
 
+import importlib
+
 import pytest
 
 from module_utils import readiness
+from tests.unit.ansible.aws import stubbed
 
 
 def test_a_quota_that_holds():
@@ -86,3 +89,62 @@ def test_a_hosted_zone_has_to_be_there_unless_it_is_to_be_made():
     findings, problems = readiness.no_hosted_zone("example.com", "present")
     assert "stops with the name servers" in findings[0]
     assert problems == []
+
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/mustache-boundary"
+
+
+@pytest.fixture
+def module(run):
+    """The module, with module_utils/ where Ansible has them."""
+    return importlib.import_module("library.aws_readiness")
+
+
+@pytest.mark.parametrize(
+    ("error", "finding", "problem"),
+    [("", "boundary of the hosts", ""), ("NoSuchEntity", "", "aws iam create-policy"),
+     ("AccessDenied", "you may not look at", "")],
+)  # fmt: skip
+def test_the_boundary_has_to_be_there(module, error, finding, problem):
+    iam, stubber = stubbed("iam")
+    if error:
+        stubber.add_client_error("get_policy", error)
+    else:
+        stubber.add_response("get_policy", {"Policy": {}}, {"PolicyArn": BOUNDARY})
+
+    findings, problems = module.boundary(iam, BOUNDARY)
+
+    assert finding in "".join(findings)
+    assert problem in "".join(problems)
+    assert bool(findings) != bool(problems)
+
+
+def judged(*types):
+    return [
+        {"findingType": each, "findingDetails": f"a {each}", "issueCode": "X", "learnMoreLink": "y",
+         "locations": []}
+        for each in types
+    ]  # fmt: skip
+
+
+def test_errors_and_warnings_of_access_analyzer_are_problems_and_suggestions_are_not(module):
+    analyzer, stubber = stubbed("accessanalyzer")
+    asked = {"policyDocument": "{}", "policyType": "IDENTITY_POLICY"}
+    stubber.add_response(
+        "validate_policy", {"findings": judged("ERROR", "SUGGESTION"), "nextToken": "2"}, asked
+    )
+    stubber.add_response(
+        "validate_policy", {"findings": judged("SECURITY_WARNING")}, asked | {"nextToken": "2"}
+    )
+
+    assert module.policy(analyzer, "p", "{}") == (
+        [],
+        ["p: a ERROR (X, y)", "p: a SECURITY_WARNING (X, y)"],
+    )
+
+
+def test_who_may_not_ask_access_analyzer_is_told_so(module):
+    analyzer, stubber = stubbed("accessanalyzer")
+    stubber.add_client_error("validate_policy", "AccessDeniedException")
+
+    assert "not judged" in module.policy(analyzer, "p", "{}")[0][0]

@@ -1,6 +1,8 @@
 """wiring.yml of this machine and of the hosts: what roles get, also where no local run shows it."""
 
+import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ HERE, ON_HOSTS = (
     for group in ("all", "aws_ec2")
 )
 LADDER = yaml.safe_load((ROOT / "group_vars/all/ladder.yml").read_text())
+PROJECT = yaml.safe_load((ROOT / "group_vars/all/project.yml").read_text())
 ACCOUNT = "123456789012"
 
 
@@ -31,6 +34,7 @@ def wired(name, **variables):
         "network_cidr": "10.20.0.0/16",
         "operator_cidrs": ["192.0.2.7/32"],
         "aws_region": "eu-west-1",
+        "aws_partition": trust_as_template(PROJECT["aws_partition"]),
         "settings_path": "/mustache/production/web",
         "project_prefix": "mustache-production",
         "site_domain": "Mustache.example.com",
@@ -74,6 +78,37 @@ def test_hosts_with_another_certificate_have_no_right_in_route_53():
         "ssm:GetParametersByPath",
         ["s3:PutObject", "s3:AbortMultipartUpload"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+def test_arns_begin_with_the_partition_of_the_region(region, partition):
+    statements = wired("web_policy_statements", site_tls_provider="letsencrypt", aws_region=region)
+    arns = [each["Resource"] for each in statements if each["Resource"] != "*"]
+
+    assert {arn.split(":")[1] for arn in arns} == {partition}
+
+
+def test_the_boundary_leaves_the_hosts_what_they_are_given():
+    boundary = json.loads((ROOT / "docs/aws-boundary.json").read_text())["Statement"]
+    bounded = [
+        (action, resource)
+        for each in boundary
+        for action in listed(each["Action"])
+        for resource in listed(each["Resource"])
+    ]
+    for each in wired("web_policy_statements", site_tls_provider="letsencrypt"):
+        for action in listed(each["Action"]):
+            for resource in listed(each["Resource"]):
+                assert any(
+                    action == may and fnmatchcase(resource, pattern) for may, pattern in bounded
+                ), f"{action} on {resource}"
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.parametrize(("host", "provider"), [("w-1", "letsencrypt"), ("w-2", "none")])

@@ -33,6 +33,7 @@ def wired(name, **variables):
         "stage": 1,
         "network_cidr": "10.20.0.0/16",
         "operator_cidrs": ["192.0.2.7/32"],
+        "alarm_emails": [],
         "aws_region": "eu-west-1",
         "aws_partition": trust_as_template(PROJECT["aws_partition"]),
         "settings_path": "/mustache/production/web",
@@ -99,7 +100,8 @@ def test_the_boundary_leaves_the_hosts_what_they_are_given():
         for action in listed(each["Action"])
         for resource in listed(each["Resource"])
     ]
-    for each in wired("web_policy_statements", site_tls_provider="letsencrypt"):
+    given = {"site_tls_provider": "letsencrypt", "alarm_emails": ["me@example.com"]}
+    for each in wired("web_policy_statements", **given):
         for action in listed(each["Action"]):
             for resource in listed(each["Resource"]):
                 assert any(

@@ -47,9 +47,13 @@ def differs(current, put):
 
 def shown(found):
     """A line for each alarm, by its name."""
-    return {
-        name: f"{each['Statistic']} {each['MetricName']} {each['ComparisonOperator']} "
-        f"{each['Threshold']:g} of {comparable(each)['Dimensions']}, {each['EvaluationPeriods']} x {each['Period']} s, "
-        f"missing: {each.get('TreatMissingData', 'missing')}; {each.get('AlarmDescription', '')}"
-        for name, each in sorted(found.items())
-    }
+    return {name: line(comparable(each)) for name, each in sorted(found.items())}
+
+
+def line(alarm):
+    return (
+        f"{alarm['Statistic']} {alarm['MetricName']} of {alarm['Dimensions']} "
+        f"{alarm['ComparisonOperator']} {alarm['Threshold']:g}, "
+        f"{alarm['EvaluationPeriods']} x {alarm['Period']} s, missing: {alarm['TreatMissingData']}; "
+        f"{alarm['AlarmDescription']}"
+    )

@@ -81,7 +81,7 @@ def play(stage, name, environment, notes):
     """Run the stage's playbook; note its AWS calls in the file ``notes``."""
     recorder = {
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        "AWS_CALLS": str(notes),
+        "RECORDED_CALLS": str(notes),
         "PYTHONPATH": str(ROOT / "benchmarks" / "recorder"),
     }
     started = time.monotonic()

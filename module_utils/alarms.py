@@ -54,6 +54,6 @@ def line(alarm):
     return (
         f"{alarm['Statistic']} {alarm['MetricName']} of {alarm['Dimensions']} "
         f"{alarm['ComparisonOperator']} {alarm['Threshold']:g}, "
-        f"{alarm['EvaluationPeriods']} x {alarm['Period']} s, missing: {alarm['TreatMissingData']}; "
-        f"{alarm['AlarmDescription']}"
+        f"{alarm['EvaluationPeriods']} x {alarm['Period']} s, "
+        f"missing: {alarm['TreatMissingData']}; {alarm['AlarmDescription']}"
     )

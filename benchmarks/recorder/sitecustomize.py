@@ -1,4 +1,4 @@
-"""With this directory on PYTHONPATH, every AWS call of boto3 is noted in the file AWS_CALLS.
+"""With this directory on PYTHONPATH, every AWS call of boto3 is noted in the file RECORDED_CALLS.
 
 One JSON line each: service, operation, parameters, answer. Python imports this by its name.
 """
@@ -35,7 +35,7 @@ def record(client_class):
         answer = call(client, operation, parameters)
         note = [client.meta.service_model.service_name, operation, parameters, answer]
         line = json.dumps(note, default=text) + "\n"
-        with open(os.environ["AWS_CALLS"], "a") as file:  # noqa: PTH123 - nothing more to import
+        with open(os.environ["RECORDED_CALLS"], "a") as file:  # noqa: PTH123 - nothing more to import
             file.write(line)
         return answer
 

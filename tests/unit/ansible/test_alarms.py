@@ -2,8 +2,10 @@
 
 import pytest
 
-from filter_plugins.site_alarms import site_alarms
 from tests.unit.ansible.aws import Failed, stubbed
+from tests.unit.ansible.test_filters import load
+
+site_alarms = load("site_alarms")
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:shop"
 HOST = {"name": "shop-1", "id": "i-1", "dump_hours": 3}

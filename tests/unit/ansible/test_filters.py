@@ -54,6 +54,21 @@ def test_a_host_costs_its_time_its_disk_and_its_address():
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "count", "database", "most"),
+    [
+        ("t3.small", "1", {}, 2 * 0.8 * 0.05 * 730),
+        ("t3.small", "2", {"class": "db.t4g.micro", "multi_az": "true"},
+         2 * 2 * 0.8 * 0.05 * 730 + 2 * 2 * 0.9 * 0.075 * 730),
+        ("m5.large", "2", {"class": "db.m6g.large", "multi_az": False}, 0),
+    ],
+)  # fmt: skip
+def test_busy_burstable_processors_cost_more_than_their_price(kind, count, database, most):
+    resources = {"hosts": hosts(count, kind), "database": database}
+
+    assert load("monthly_surplus")(resources, PRICES) == pytest.approx(most)
+
+
 def test_iops_cost_from_where_they_are_not_included():
     assert cost(hosts=hosts(iops="4000"))["1 x 20 GiB gp3"] == 1.6 + 1000 * 0.005
     assert cost(hosts=hosts(type="io2", iops="100"))["1 x 20 GiB io2"] == 2.5 + 100 * 0.065

@@ -31,7 +31,8 @@ def test_calls_are_noted_in_any_program_and_nothing_is_without_one(tmp_path):
     """
     subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
-        env=os.environ | {"AWS_CALLS": str(notes), "PYTHONPATH": f"{ROOT}/benchmarks/recorder"},
+        env=os.environ
+        | {"RECORDED_CALLS": str(notes), "PYTHONPATH": f"{ROOT}/benchmarks/recorder"},
         check=True,
         timeout=60,
     )

@@ -76,7 +76,8 @@ class TestCloud:
     def ssh(self, address: str, command: str, seconds: float = 120) -> str:
         """Run ``command`` as admin; retry until the host answers."""
         words = [
-            "ssh", "-i", str(self.directory / "key"), "-o", "BatchMode=yes",
+            "ssh", "-F", "none", "-i", str(self.directory / "key"), "-o", "BatchMode=yes",
+            "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=2", f"admin@{address}", command,
         ]  # fmt: skip

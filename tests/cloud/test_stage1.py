@@ -73,7 +73,8 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
 
     def on_host(command):
         done = subprocess.run(
-            ["ssh", "-i", key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
+            ["ssh", "-F", "none", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
+             "-i", key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
              "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
              f"admin@{address}", f"sudo sh -c '{command}'"],
             capture_output=True, text=True, timeout=60, check=True,

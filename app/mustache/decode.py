@@ -12,7 +12,6 @@ from mustache.canvas import Canvas
 from mustache.errors import Truncated
 from mustache.formats import Source, damage_is_truncated
 
-ORIENTATION = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -23,6 +22,7 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 STRIP = 64  # rows
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # TIFF: Pillow turns such pictures' values, but not 16 bits
 DRAWN = ("L", "RGB", "RGBA", "RGBX", "CMYK", "I;16")
 
 
@@ -30,14 +30,17 @@ def still(source: Source) -> Canvas:
     """The picture, or the first frame of an animation."""
     with damage_is_truncated():
         image = source.image
-        if image.format in ("JPEG", "MPO") and image.mode == "RGB":
+        if source.bare.is_open:
+            check_pixels(source)
+        if image.format == "JPEG" and image.mode == "RGB":
             canvas = jpeg(source)
             if canvas is not None:
                 return canvas
+        if source.bare.hidden_first:
+            image.seek(1)
         image.load()
-        turn = orientation(image)
         image = instead(image, drawable(image))
-        return Canvas(instead(image, upright(image, turn)))
+        return Canvas(instead(image, upright(image, source.orientation)))
 
 
 def instead(old: Image.Image, new: Image.Image) -> Image.Image:
@@ -47,38 +50,46 @@ def instead(old: Image.Image, new: Image.Image) -> Image.Image:
     return new
 
 
+def check_pixels(source: Source) -> None:
+    """Refuse a JPEG without an end that does not have all its pixels either.
+
+    The decoder complains of the first byte that is not there, and, when all pixels were, at most
+    of bytes behind them.
+    """
+    grey = "CMYK" if source.image.mode == "CMYK" else "GRAY"
+    try:
+        simplejpeg.decode_jpeg(source.bare.pixels, grey)
+    except ValueError as complaint:
+        if "extraneous bytes before marker 0xd9" not in str(complaint):
+            raise Truncated from complaint
+
+
 def jpeg(source: Source) -> Canvas | None:
     """A colour JPEG in libjpeg-turbo's own speed; None when it has something to complain about."""
     try:
-        pixels = simplejpeg.decode_jpeg(source.data, "RGBX", fastdct=False, fastupsample=False)
+        pixels = simplejpeg.decode_jpeg(
+            source.bare.pixels, "RGBX", fastdct=False, fastupsample=False
+        )
     except ValueError:
         return None  # Pillow forgives what can be forgiven
     height, width = pixels.shape[:2]
     image = Image.frombuffer("RGBX", (width, height), pixels, "raw", "RGBX", 0, 1)
-    turn = orientation(source.image)
+    turn = source.orientation
     return Canvas(upright(image, turn), None if turn in UPRIGHT else pixels)
 
 
-def animation(source: Source) -> Iterator[tuple[Canvas, dict]]:
-    """Every frame in RGBA with what its time and place in the file need to be kept."""
+def animation(source: Source) -> Iterator[tuple[Canvas, int]]:
+    """Every frame in RGBA, and the milliseconds that it is shown."""
     with damage_is_truncated():
         image = source.image
         size = image.size
         for number in range(source.frames):
             image.seek(number)
             image.load()
-            if image.size != size:
-                raise Truncated  # a frame larger than the animation
-            frame = upright(image.convert("RGBA"), orientation(image))
-            yield Canvas(frame), {"duration": image.info.get("duration", 100)}
-
-
-def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 when there is none that makes sense."""
-    try:
-        return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # any damage to metadata that we throw away anyway
-        return 1
+            frame = image.convert("RGBA")
+            if frame.size != size:  # a frame sticks out
+                frame = frame.crop((0, 0, *size))
+            yield Canvas(upright(frame, source.orientation)), image.info.get("duration", 100)
 
 
 def upright(image: Image.Image, turn: int) -> Image.Image:
@@ -88,15 +99,28 @@ def upright(image: Image.Image, turn: int) -> Image.Image:
 def drawable(image: Image.Image) -> Image.Image:
     """`image` in a mode of `DRAWN` that keeps what it shows."""
     mode = image.mode
+    if mode.startswith("I;16"):
+        return sixteen_bits(image)
     if image.has_transparency_data and mode != "RGBA":
         return image.convert("RGBA")
     if mode in DRAWN:
         return image
-    if mode.startswith("I;16"):
-        return image.convert("I").convert("I;16")
     if mode in ("I", "F"):
         return stretched(image)
     return image.convert("L" if mode == "1" else "RGB")
+
+
+def sixteen_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey in this machine's order, its least value black.
+
+    A value that is seen through (PNG) stays in the file's description: an alpha of 16 bits there
+    is none.
+    """
+    if image.mode != "I;16":
+        image = image.convert("I").convert("I;16")
+    if image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        image = Image.fromarray(~np.asarray(image))
+    return image
 
 
 def stretched(image: Image.Image) -> Image.Image:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 
 from PIL import Image, JpegImagePlugin
 
+from mustache import colour, gif
+from mustache.bare import png
 from mustache.formats import Kind, Source
 
-COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX")
+Frame = tuple[Image.Image, Image.Image, int]  # as it was, as it is now, milliseconds
 
 
-def still(image: Image.Image, source: Source) -> bytes:
-    """`image` as a file of the source's kind."""
+def still(image: Image.Image, source: Source, before: Image.Image | None = None) -> bytes:
+    """`image` as a file of the source's kind; `before` is what it was without mustaches."""
     kind = source.kind
     options = dict(kind.save)
     if kind.name == "JPEG":
@@ -23,24 +24,39 @@ def still(image: Image.Image, source: Source) -> bytes:
         image = image if image.mode in ("RGB", "RGBA") else image.convert("RGB")
     elif kind.name == "BMP" and image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGB")
+    elif kind.name == "GIF":
+        return gif.encoded([(rgba(before or image), rgba(image), 0)], None)
+    elif kind.name == "PNG" and image.mode == "I;16":
+        options["transparency"] = source.transparency
     if image.mode == "RGBX" and kind.name != "JPEG":
         image = image.convert("RGB")
-    return saved(image, kind, profile(image, source), options)
+    return described(image, source, options)
 
 
-def profile(image: Image.Image, source: Source) -> bytes | None:
-    """The colour profile, unless the picture had to leave the colour space it is for."""
-    grey = ("1", "L", "LA", "I", "F", "I;16")
-    before, after = ("grey" if each in grey else each for each in (source.image.mode, image.mode))
-    if before != after and (before not in COLOUR or after not in COLOUR):
-        return None
-    return source.image.info.get("icc_profile")
+def rgba(image: Image.Image) -> Image.Image:
+    return image if image.mode == "RGBA" else image.convert("RGBA")
+
+
+def described(image: Image.Image, source: Source, options: dict) -> bytes:
+    """The file, with what says how its colours are meant."""
+    before = source.image.mode
+    if source.kind.name == "PNG":
+        kept = [
+            each
+            for each in source.bare.colours
+            if each[4:8] != b"iCCP" or colour.fits(source.bare.profile, before, image.mode)
+        ]
+        return png.described(saved(image, source.kind, None, options), tuple(kept))
+    profile = colour.profile_of(source.bare, source.image)
+    if not colour.fits(profile, before, image.mode):
+        profile = None
+    return saved(image, source.kind, profile, options)
 
 
 def like_jpeg(source: Source) -> dict:
     """The source's own quantisation and subsampling, so that it loses no more than it has."""
     jpeg = source.image
-    if jpeg.format not in ("JPEG", "MPO") or jpeg.mode == "CMYK":
+    if jpeg.format != "JPEG" or jpeg.mode == "CMYK":
         return {}
     sampling = JpegImagePlugin.get_sampling(jpeg)
     tables = jpeg.quantization
@@ -50,19 +66,21 @@ def like_jpeg(source: Source) -> dict:
     }
 
 
-def animation(frames: Iterable[tuple[Image.Image, dict]], source: Source) -> bytes:
+def animation(frames: list[Frame], source: Source) -> bytes:
     """The frames as an animation of the source's kind."""
-    images, timings = zip(*frames, strict=True)
-    options = dict(source.kind.save) | {
-        "save_all": True,
-        "append_images": images[1:],
-        "duration": [timing["duration"] for timing in timings],
-    }
-    if "loop" in source.image.info:  # without, a GIF plays once
-        options["loop"] = source.image.info["loop"]
+    loop = source.image.info.get("loop")  # without, a GIF plays once
     if source.kind.name == "GIF":
-        options["disposal"] = 2
-    return saved(images[0], source.kind, profile(images[0], source), options)
+        return gif.encoded(frames, loop)
+    images = [now for _, now, _ in frames]
+    times = [milliseconds for _, _, milliseconds in frames]
+    options = dict(source.kind.save) | {"save_all": True, "append_images": images[1:]}
+    if source.bare.hidden_first:
+        options["default_image"] = True
+        times = times[1:]
+    options["duration"] = times
+    if loop is not None:
+        options["loop"] = loop
+    return described(images[0], source, options)
 
 
 def saved(image: Image.Image, kind: Kind, icc_profile: bytes | None, options: dict) -> bytes:

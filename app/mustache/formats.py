@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,13 +14,13 @@ from PIL import (
     Image,
     ImageFile,
     JpegImagePlugin,
-    MpoImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
-from mustache.bare import bare
+from mustache.bare import Bare, kind_of, taken_apart
+from mustache.bare.parts import ORIENTATION
 from mustache.errors import (
     NotAPicture,
     PictureError,
@@ -53,11 +52,10 @@ WEBP_LOSSLESS = Kind(
 )
 KINDS = {
     "JPEG": JPEG,
-    "MPO": JPEG,
     "PNG": Kind("PNG", "image/png", "png", 8, {"compress_level": 4}),
     "WEBP": Kind("WEBP", "image/webp", "webp", 17, {"quality": 90, "method": 2}),
     "AVIF": Kind("AVIF", "image/avif", "avif", 29, {"quality": 80, "speed": 8}),
-    "GIF": Kind("GIF", "image/gif", "gif", 14),
+    "GIF": Kind("GIF", "image/gif", "gif", 18),
     "BMP": Kind("BMP", "image/bmp", "bmp", 12),
     "TIFF": Kind("TIFF", "image/tiff", "tif", 12, {"compression": "tiff_adobe_deflate"}),
     "HEIF": replace(JPEG, memory=12),
@@ -77,7 +75,6 @@ READERS = (
     BmpImagePlugin,
     GifImagePlugin,
     JpegImagePlugin,
-    MpoImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
@@ -96,18 +93,17 @@ OTHERS = (
     (0, b"\xff\x0a", "JPEG XL"),
     (0, b"\x76\x2f\x31\x01", "OpenEXR"),
     (0, b"P6", "PPM"),
-    (4, b"ftyphei", "HEIC"),
-    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypcrx ", "Camera raw"),
+    (0, b"FUJIFILMCCD-RAW", "Camera raw"),
+    (0, b"IIU\0", "Camera raw"),
+    (0, b"IIRO", "Camera raw"),
+    (0, b"IIRS", "Camera raw"),
+    (0, b"MMOR", "Camera raw"),
+    (0, b"FOVb", "Camera raw"),
     (4, b"ftyp", "Video"),
     (0, b"\x1a\x45\xdf\xa3", "Video"),
     (8, b"AVI ", "Video"),
 )
-# And how a file begins that claims to be what we do read.
-SUPPORTED = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftypavi",
-    re.DOTALL,
-)
-HEIC = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypheis", b"ftypmif1")
 
 
 @contextmanager
@@ -125,16 +121,34 @@ def damage_is_truncated() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Source:
-    """A picture whose header was read and whose size was found acceptable."""
+    """A picture whose header was read and whose size was found acceptable.
+
+    bare: what is in its file; frames: one more than are shown when bare.hidden_first.
+    """
 
     data: bytes
+    bare: Bare
     image: ImageFile.ImageFile
     kind: Kind
     frames: int
+    orientation: int
+
+    @property
+    def transparency(self) -> int | None:
+        """The one value of a 16-bit grey picture that is seen through."""
+        value = self.image.info.get("transparency")
+        return value if isinstance(value, int) else None
 
     def is_clean(self) -> bool:
         """The file holds nothing but the picture: it may be given back as it is."""
-        return bare(self.data, self.image.format) == self.data
+        return self.bare.file == self.data
+
+    def alone(self) -> bytes | None:
+        """The file without anything but its picture, the same to the last pixel.
+
+        None when that is not to be had without making the picture anew.
+        """
+        return self.bare.file if self.orientation == 1 else None
 
 
 def heic_is_installed() -> bool:
@@ -150,29 +164,33 @@ def opened(data: bytes, limits: Limits) -> Source:
     """The picture in `data`, not decoded yet."""
     if len(data) > limits.bytes:
         raise TooManyBytes(len(data), limits.bytes)
-    names = [name for name in KINDS if name in Image.OPEN]
-    if data[4:12] in HEIC and "HEIF" not in names and heic_is_installed():
-        names.append("HEIF")
+    # By our own look at the file: what Pillow can open depends on who else uses it.
+    name = kind_of(data)
+    if name is None:
+        raise unidentified(data)
+    if name == "HEIF" and not heic_is_installed():
+        raise UnsupportedKind("HEIC")
     with damage_is_truncated():
-        try:
-            image = Image.open(io.BytesIO(data), formats=names)
-        except Image.UnidentifiedImageError:
-            raise unidentified(data) from None
-        kind = KINDS[image.format]
-        if image.format == "WEBP" and b"VP8L" in data[:64]:
-            kind = WEBP_LOSSLESS
-        check_size(image, kind, limits)
-        check_effort(image, data)
+        bare = taken_apart(data, name)
+        image = Image.open(io.BytesIO(bare.pixels), formats=[name])
+        kind = WEBP_LOSSLESS if bare.is_lossless else KINDS[name]
+        check_size(image, kind, limits, bare.reach)
+        check_effort(image, bare)
         frames = 1
         if kind.name in ANIMATED:
             frames = getattr(image, "n_frames", 1)
             check_frames(image, kind, frames, limits)
-    return Source(data, image, kind, frames)
+        orientation = orientation_of(image) if name in ("AVIF", "HEIF") else bare.orientation
+    return Source(data, bare, image, kind, frames, orientation)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """What the reader of a kind that turns pictures by its own means made of it."""
+    image.info.pop("xmp", None)  # Pillow would turn by it, nobody else does
+    return image.getexif().get(ORIENTATION, 1)
 
 
 def unidentified(data: bytes) -> PictureError:
-    if SUPPORTED.match(data):
-        return Truncated()
     for at, magic, name in OTHERS:
         if data[at : at + len(magic)] == magic:
             return UnsupportedKind(name)
@@ -184,8 +202,11 @@ def bytes_per_pixel(image: Image.Image, kind: Kind, frames: int = 1) -> float:
     return still if frames == 1 else still + ANIMATION_MEMORY + frames * FRAME_MEMORY
 
 
-def check_size(image: Image.Image, kind: Kind, limits: Limits) -> None:
-    width, height = image.size
+def check_size(
+    image: Image.Image, kind: Kind, limits: Limits, reach: tuple[int, int] = (0, 0)
+) -> None:
+    """`reach`: what frames take that stick out."""
+    width, height = (max(each) for each in zip(image.size, reach, strict=True))
     allowed = min(limits.pixels, int(limits.memory / bytes_per_pixel(image, kind)))
     if width * height > allowed:
         raise TooManyPixels(
@@ -194,12 +215,13 @@ def check_size(image: Image.Image, kind: Kind, limits: Limits) -> None:
         )
 
 
-def check_effort(image: Image.Image, data: bytes) -> None:
+def check_effort(image: Image.Image, bare: Bare) -> None:
     """Refuse small pictures that are made to take long or much memory."""
     # Each scan of a progressive JPEG goes over the whole picture; encoders write about ten.
-    scans = data.count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 0
-    if scans > MOST_SCANS:
-        raise TooManyPixels(f"The picture has {scans} scans, more than the {MOST_SCANS} allowed.")
+    if bare.scans > MOST_SCANS:
+        raise TooManyPixels(
+            f"The picture has {bare.scans} scans, more than the {MOST_SCANS} allowed."
+        )
     if image.format == "TIFF":
         width, height = (int(image.tag_v2.get(tag, 0)) for tag in TILE_SIDES)
         if width * height > 4 * image.width * image.height + 2**20:

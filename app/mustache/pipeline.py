@@ -57,27 +57,36 @@ def mustachify(
     canvas = decode.still(source)
     faces = find(canvas, budget=Budget(deadline=until))
     until.check()
+    # A GIF's colours are few: those of the picture go before those of the mustaches.
+    before = canvas.image.copy() if faces and source.kind.name == "GIF" else None
     for face in faces:
         decorate(canvas, face, chosen, debug)
-    out = data if not faces and source.is_clean() else encode.still(canvas.image, source)
-    return result(source, out, canvas.image.size, faces, chosen)
+    out = None if faces else source.alone()
+    return result(
+        source, out or encode.still(canvas.image, source, before), canvas.image.size, faces, chosen
+    )
 
 
 def animated(source: Source, style: Style, until: Deadline, debug: bool) -> Result:
     most: tuple[Face, ...] = ()
-    frames = []
+    frames: list[encode.Frame] = []
+    changed = False
     budget = Budget.of_animation(source.frames, until)
-    for canvas, timing in decode.animation(source):
+    for number, (canvas, milliseconds) in enumerate(decode.animation(source)):
         until.check()
+        hidden = source.bare.hidden_first and number == 0
         # What the first frame shows decides what is worth looking for in hundreds.
-        faces = find(canvas, thorough=not frames, budget=budget)
+        faces = find(canvas, thorough=number == source.bare.hidden_first, budget=budget)
+        before = canvas.image.copy() if faces else canvas.image
         for face in faces:
             decorate(canvas, face, style, debug)
-        most = max(most, faces, key=len)
-        frames.append((canvas.image, timing))
-    size = frames[0][0].size
-    out = source.data if not most and source.is_clean() else encode.animation(frames, source)
-    return result(source, out, size, most, style)
+        changed = changed or bool(faces)
+        most = most if hidden else max(most, faces, key=len)
+        frames.append((before, canvas.image, milliseconds))
+    until.check()
+    size = frames[0][1].size
+    out = None if changed else source.alone()
+    return result(source, out or encode.animation(frames, source), size, most, style)
 
 
 def decorate(canvas: Canvas, face: Face, style: Style, debug: bool) -> None:

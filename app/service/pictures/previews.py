@@ -3,12 +3,19 @@
 JPEG, although WebP would be smaller: it takes a tenth of the time, and an upload waits for it.
 """
 
+from __future__ import annotations
+
 import io
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-import simplejpeg
-from mustache.decode import ORIENTATION, UPRIGHT
+from mustache.formats import Source, opened
 from PIL import Image
+
+from service.pictures import workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SHOWN_BY_BROWSERS = {"jpg", "png", "webp", "avif", "gif"}
 LARGEST_SHOWN = 2048  # pixels on the longer side; larger pictures are shown as a preview
@@ -28,43 +35,62 @@ def preview(data: bytes, side: int = PREVIEW_SIDE) -> tuple[bytes, str]:
 
     `data` must have gone through the core, which refuses what is not safe to decode.
     """
-    with Image.open(io.BytesIO(data)) as picture:
-        profile = picture.info.get("icc_profile")
-        image = simple(decoded(data, picture, side))
-        # After decoding: Pillow turns TIFF by itself, and then forgets which side was up.
-        turn = picture.getexif().get(ORIENTATION)
-        if max(image.size) > side * ENOUGH:
-            image.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return encoded(image.transpose(UPRIGHT[turn]) if turn in UPRIGHT else image, profile)
+    from mustache.decode import upright
+
+    source = opened(data, workbench.LIMITS)
+    image = decoded(source, side)
+    if max(image.size) > side * ENOUGH:
+        image = simple(image)
+        image.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return encoded(upright(image, source.orientation), source)
 
 
-def decoded(data: bytes, picture: Image.Image, side: int) -> Image.Image:
+def decoded(source: Source, side: int) -> Image.Image:
     """The picture, and a JPEG near the size wanted: it decodes straight to so many eighths."""
-    if picture.format in {"JPEG", "MPO"} and picture.mode == "RGB":
+    picture = source.image
+    if picture.format == "JPEG" and picture.mode == "RGB":
+        import simplejpeg  # brings numpy, which pages need not wait for
+
         shorter = round(side * min(picture.size) / max(picture.size))
         wide = picture.width >= picture.height
         with suppress(ValueError):  # Pillow forgives more
             pixels = simplejpeg.decode_jpeg(
-                data, "RGB", min_width=side if wide else shorter,
+                source.bare.pixels, "RGB", min_width=side if wide else shorter,
                 min_height=shorter if wide else side, min_factor=1,
             )  # fmt: skip
             return Image.fromarray(pixels)
+    if source.bare.hidden_first:
+        picture.seek(1)
     picture.load()
     return picture
 
 
 def simple(image: Image.Image) -> Image.Image:
-    """The picture in RGB or RGBA."""
-    if image.mode.startswith("I"):  # 16 bit
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    """The picture in a mode that can be scaled and has a profile: L, CMYK, RGB or RGBA."""
+    if image.mode.startswith("I;16"):
+        from mustache.views import eight_bits
+
+        return eight_bits(image.convert("I").convert("I;16"))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "CMYK") else image.convert("RGB")
 
 
-def encoded(image: Image.Image, icc_profile: bytes | None = None) -> tuple[bytes, str]:
+def encoded(image: Image.Image, source: Source) -> tuple[bytes, str]:
+    """The small copy in RGB or RGBA, its colours described as briefly as can be."""
+    from mustache import colour
+
+    profile = colour.profile_of(source.bare, source.image)
+    image = simple(image)
+    if profile and (len(profile) > colour.SMALL or profile[16:20] != b"RGB "):
+        # It would weigh more than the copy itself, or is for other inks: its meaning is put into
+        # the numbers instead.
+        image, profile = colour.as_srgb(image, profile) or image, None
+    image = image if image.mode == "RGBA" else image.convert("RGB")
     kind, extension = ("WEBP", "webp") if image.mode == "RGBA" else ("JPEG", "jpg")
     image.info = {}
     out = io.BytesIO()
-    image.save(out, kind, quality=82, method=0, icc_profile=icc_profile)
+    image.save(out, kind, quality=82, method=0, icc_profile=profile)
     return out.getvalue(), extension
 
 
@@ -73,16 +99,17 @@ def thumbnail(shown: bytes, full_width: int, faces: list[dict]) -> tuple[bytes, 
 
     `shown` is the picture or its preview; `faces` are in pixels of the picture, largest first.
     """
-    with Image.open(io.BytesIO(shown)) as picture:
-        scale = picture.width / full_width
-        face = [scale * value for value in faces[0]["box"]] if faces else None
-        box = around(face, picture.size)
-        wanted = THUMBNAIL[1] / (box[3] - box[1]) * max(picture.size)
-        image = simple(decoded(shown, picture, min(max(picture.size), round(wanted))))
-        ratio = (image.width / picture.width, image.height / picture.height) * 2
-        box = [side * factor for side, factor in zip(box, ratio, strict=True)]
-        detail = image.resize(THUMBNAIL, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
-        return encoded(detail, picture.info.get("icc_profile"))
+    source = opened(shown, workbench.LIMITS)
+    size = source.image.size
+    scale = size[0] / full_width
+    face = [scale * value for value in faces[0]["box"]] if faces else None
+    box: Sequence[float] = around(face, size)
+    wanted = THUMBNAIL[1] / (box[3] - box[1]) * max(size)
+    image = decoded(source, min(max(size), round(wanted)))
+    ratio = (image.width / size[0], image.height / size[1]) * 2
+    box = [side * factor for side, factor in zip(box, ratio, strict=True)]
+    detail = simple(image).resize(THUMBNAIL, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+    return encoded(detail, source)
 
 
 def around(face: list[float] | None, size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
 
 from mustache.canvas import Canvas
 from mustache.deadline import Deadline
-from mustache.detect import SAME_FACE, Candidate, detect, shared
+from mustache.detect import SAME_FACE, Candidate, detect, eye_roll, shared
 from mustache.faces import Face
 from mustache.refine import SURE_SCORE, Mesh, off, refined
-from mustache.views import Move, Views
+from mustache.views import GREY, Move, Views
 
 # Long sides of the views that are searched.
 FIRST = 512
@@ -24,6 +26,14 @@ HINT = 0.06  # of something tiny: faces that are too small for the first view sc
 DOUBTFUL_WORK = 5  # of a closer look that turns the candidate every way, in looks that need not
 SMALL = 28.0  # sides of boxes in the first view: tiny, and others may be smaller still
 
+TILTED = 20.0  # degrees of a head from which others beside it may be found better turned alike
+MOST_TILTS = 2
+LONG = 3  # times the short side: longer pictures are searched window by window
+MOST_WINDOWS = 40
+LEAST_SHORT = 16  # pixels
+
+Found = tuple[Candidate, Mesh | None]
+
 QUARTERS = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
@@ -31,19 +41,19 @@ QUARTERS = {
 }
 
 
-def turned_back(size: tuple[int, int], roll: int) -> Move:
-    """Takes points of a picture of `size` that was turned upright by `roll` back to it."""
-    width, height = size
+def turned(image: Image.Image, roll: float) -> tuple[Image.Image, Move]:
+    """The picture with heads upright that are turned by `roll`, and the way back for its points."""
+    if roll in QUARTERS:
+        seen = image.transpose(QUARTERS[roll])
+    else:
+        seen = image.rotate(roll, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
+    cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
 
     def move(points: np.ndarray) -> np.ndarray:
-        x, y = points[:, 0], points[:, 1]
-        if roll == 90:
-            return np.stack([width - y, x], axis=1)
-        if roll == 180:
-            return np.stack([width - x, height - y], axis=1)
-        return np.stack([y, height - x], axis=1)
+        return (points - np.array(seen.size) / 2) @ turn.T + np.array(image.size) / 2
 
-    return move
+    return seen, move
 
 
 @dataclass(slots=True)
@@ -77,18 +87,17 @@ class Search:
     def __init__(self, views: Views, budget: Budget) -> None:
         self.views = views
         self.budget = budget
-        self.found: list[tuple[Candidate, Mesh | None]] = []
+        self.found: list[Found] = []
         self.hints: list[Candidate] = []  # too vague for a closer look
         self.doubtful = False  # a candidate was no face when looked at closely
 
-    def look(self, longest: int, enlarge: float = 1.0, roll: int = 0) -> None:
+    def look(self, longest: int, enlarge: float = 1.0, roll: float = 0) -> None:
         """Look at the picture with a long side of `longest`, heads turned by `roll` upright."""
         self.budget.deadline.check()
         image, scale = self.views.fitted(longest, enlarge)
         if roll:
-            candidates = detect(image.transpose(QUARTERS[roll]), HINT)
-            back = turned_back(image.size, roll)
-            candidates = [each.moved(back, 1, roll) for each in candidates]
+            seen, back = turned(image, roll)
+            candidates = [each.moved(back, 1, roll) for each in detect(seen, HINT)]
         else:
             candidates = detect(image, HINT)
         for candidate in candidates:
@@ -134,13 +143,31 @@ class Search:
         """Some head is far from upright, or something looked like a face and was not."""
         return self.doubtful or any(off(face.roll) > 45 for face, _ in self.found)
 
-    def faces(self) -> tuple[Face, ...]:
-        """Largest first."""
-        ordered = sorted(self.found, key=lambda each: -each[0].side)
-        return tuple(
-            Face.from_points(candidate.points, box(candidate, seen), candidate.score)
-            for candidate, seen in ordered
-        )
+    def tilts(self) -> list[float]:
+        """The angles at which heads are, away from upright and from the quarters."""
+        found: list[float] = []
+        for face, _ in self.found:
+            roll = eye_roll(face.points)
+            if min(off(roll - each) for each in (0, 90, 180, 270)) < TILTED:
+                continue
+            if all(off(roll - each) > TILTED for each in found):
+                found.append(roll)
+        return found[:MOST_TILTS]
+
+    def search(self, thorough: bool) -> None:
+        """Look as often as it may pay."""
+        self.look(FIRST)
+        if not thorough:
+            return
+        if not self.found or self.mixed():
+            for roll in QUARTERS:
+                self.look(TURNED, roll=roll)
+        for roll in self.tilts():
+            self.look(DETAILED if self.small() else TURNED, roll=roll)
+        if not self.found or self.small():
+            self.look(DETAILED, enlarge=ENLARGED)
+        elif FIRST * 1.25 < max(self.views.full.size) <= DETAILED:
+            self.look(DETAILED)  # not large: what the first view is too coarse for is cheap to see
 
 
 def box(candidate: Candidate, seen: Mesh | None) -> np.ndarray:
@@ -151,17 +178,69 @@ def box(candidate: Candidate, seen: Mesh | None) -> np.ndarray:
     return np.concatenate([seen.outline.min(axis=0), seen.outline.max(axis=0)])
 
 
+def windows(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Parts of a picture to search one by one: all of it, unless it is long.
+
+    Its long side would decide how small its faces are seen. Windows overlap by the short side, so
+    that each face is whole in one of them.
+    """
+    width, height = size
+    short, long = min(size), max(size)
+    if long <= LONG * short or short < LEAST_SHORT:
+        yield (0, 0, width, height)
+        return
+    count = min(MOST_WINDOWS, math.ceil(long / short) - 1)
+    step = (long - short) / count
+    for number in range(count):
+        start, end = round(number * step), round(number * step + step + short)
+        yield (start, 0, end, height) if width > height else (0, start, width, end)
+
+
+def shifted(found: Found, corner: np.ndarray) -> Found:
+    """What was found in a window whose top left is `corner`, in the whole picture."""
+    candidate, seen = found
+    candidate = candidate.moved(lambda points: points + corner, 1, candidate.roll)
+    return candidate, seen and replace(seen, outline=seen.outline + corner)
+
+
+def is_cut(found: Found, window: tuple[int, int, int, int], size: tuple[int, int]) -> bool:
+    """The face touches an edge of the window beyond which the picture goes on."""
+    left, top, right, bottom = box(*found)
+    return bool(
+        (left <= window[0] > 0)
+        or (top <= window[1] > 0)
+        or (right >= window[2] < size[0])
+        or (bottom >= window[3] < size[1])
+    )
+
+
 def find(canvas: Canvas, thorough: bool = True, budget: Budget | None = None) -> tuple[Face, ...]:
     """Every face of a picture, largest first; only the easy ones unless `thorough`."""
-    search = Search(Views(canvas), budget or Budget())
-    search.look(FIRST)
-    if not thorough:
-        return search.faces()
-    if not search.found or search.mixed():
-        for roll in QUARTERS:
-            search.look(TURNED, roll=roll)
-    if not search.found or search.small():
-        search.look(DETAILED, enlarge=ENLARGED)
-    elif FIRST * 1.25 < max(canvas.image.size) <= DETAILED:
-        search.look(DETAILED)  # not large: what the first view is too coarse for is cheap to see
-    return search.faces()
+    budget = budget or Budget()
+    size = canvas.image.size
+    parts = list(windows(size))
+    if len(parts) == 1:
+        search = Search(Views(canvas), budget)
+        search.search(thorough)
+        return faces(search.found)
+    found: list[tuple[bool, Found]] = []
+    for window in parts:
+        search = Search(Views(Canvas(canvas.image.crop(window))), budget)
+        search.search(thorough)
+        for each in search.found:
+            whole = shifted(each, np.array(window[:2]))
+            found.append((is_cut(whole, window, size), whole))
+    distinct: list[Found] = []
+    for _, each in sorted(found, key=lambda pair: pair[0]):  # those that are whole go first
+        if not any(Search.same(each[0], other) for other, _ in distinct):
+            distinct.append(each)
+    return faces(distinct)
+
+
+def faces(found: list[Found]) -> tuple[Face, ...]:
+    """Largest first."""
+    ordered = sorted(found, key=lambda each: -each[0].side)
+    return tuple(
+        Face.from_points(candidate.points, box(candidate, seen), candidate.score)
+        for candidate, seen in ordered
+    )

@@ -29,6 +29,7 @@ SURE_LOGIT = 12.0
 SURE_ROLL = 35.0  # degrees off upright up to which the mesh's own roll is good
 STEADY_ROLL = 8.0  # degrees off upright up to which its points are good too
 TURNED_SCORE = 0.75
+CLEAR_SIDE = 16.0  # pixels of a face that is believed without the mesh: noise has smaller ones
 CLEAR_SCORE = 0.85  # of the detector: a face, although the mesh does not follow (full profile)
 
 # Points of the mesh, averaged: right eye, left eye, nose, right and left mouth corner.
@@ -96,6 +97,6 @@ def refined(views: Views, candidate: Candidate) -> tuple[Candidate, Mesh | None]
         again = mesh_again(views, seen)
         if again.logit > 0:
             return replace(upright, points=again.five, score=score), again
-    if upright.score >= CLEAR_SCORE:
+    if upright.score >= CLEAR_SCORE and upright.side >= CLEAR_SIDE:
         return replace(upright, score=score), None
     return None

@@ -12,6 +12,8 @@ from mustache.canvas import Canvas
 
 Move = Callable[[np.ndarray], np.ndarray]
 GREY = (128, 128, 128)
+DARK, LIGHT = 96, 200  # what all but a hundredth of a dark picture stays below, and is brought to
+MOST_GAIN = 32.0
 
 
 def rgb(image: Image.Image) -> Image.Image:
@@ -33,6 +35,19 @@ def eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
+def brighter(image: Image.Image) -> list[int] | None:
+    """For a picture that is dark everywhere, what each of its values becomes."""
+    counts = image.convert("L").histogram()
+    below, top = 0, 0
+    while top < DARK and below < 0.99 * sum(counts):
+        below += counts[top]
+        top += 1
+    if top >= DARK or top < 2:
+        return None
+    gain = min(LIGHT / top, MOST_GAIN)
+    return [min(255, round(value * gain)) for value in range(256)] * 3
+
+
 class Views:
     """A picture (any mode) and reduced RGB copies of it, made when asked for."""
 
@@ -40,12 +55,20 @@ class Views:
         self.canvas = Canvas(eight_bits(canvas.image)) if canvas.image.mode == "I;16" else canvas
         self.full = self.canvas.image
         self._reduced: dict[int, Image.Image] = {}
+        self._brighter: list[int] | None = None  # a table of values, for a dark picture
 
     def reduced(self, factor: int) -> Image.Image:
         """The whole picture in RGB, 1/`factor` of its size."""
         if factor not in self._reduced:
-            self._reduced[factor] = rgb(self.canvas.reduced(factor))
+            image = rgb(self.canvas.reduced(factor))
+            if not self._reduced:
+                self._brighter = brighter(image)
+            self._reduced[factor] = self.lit(image)
         return self._reduced[factor]
+
+    def lit(self, image: Image.Image) -> Image.Image:
+        """The part of a picture as bright as the networks know pictures."""
+        return image.point(self._brighter) if self._brighter else image
 
     def fitted(self, longest: int, enlarge: float = 1.0) -> tuple[Image.Image, float]:
         """The picture with a long side of about `longest`, and pixels of it per full pixel.
@@ -82,6 +105,7 @@ class Views:
         # From the coarsest view that shows enough, only the part that the turned square touches.
         factor = max((each for each in self._reduced if each < pixel * 1.5), default=1)
         source = self._reduced.get(factor, self.full)
+        part_is_lit = factor in self._reduced
         reach = side / 2 * (abs(cosine) + abs(sine)) + 2 * max(pixel, 1)
         low = np.floor((centre - reach) / factor).clip(0, source.size).astype(int)
         high = np.ceil((centre + reach) / factor).clip(0, source.size).astype(int)
@@ -97,4 +121,5 @@ class Views:
         start = (centre - corner) / factor - step @ np.array([size / 2, size / 2])
         kind = Image.Resampling.BICUBIC if pixel < 1 else Image.Resampling.BILINEAR
         matrix = (*step[0].tolist(), float(start[0]), *step[1].tolist(), float(start[1]))
-        return rgb(part).transform((size, size), Image.Transform.AFFINE, matrix, kind), move
+        seen = rgb(part).transform((size, size), Image.Transform.AFFINE, matrix, kind)
+        return (seen if part_is_lit else self.lit(seen)), move

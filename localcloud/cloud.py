@@ -7,12 +7,13 @@ from pathlib import Path
 
 from moto.backends import get_backend
 
-from localcloud import firewall, hooks, services
+from localcloud import firewall, hooks, services, state
 from localcloud.engine import Podman
 from localcloud.faults import Faults
 from localcloud.lxcfs import Lxcfs
 from localcloud.network import Network
 from localcloud.settings import ACCOUNT, REGION, Settings
+from localcloud.shelves import Store
 from localcloud.state import State
 from localcloud.storage import Storage
 
@@ -40,6 +41,7 @@ class Cloud:
         self.faults = Faults(self)
         self.adopted: list[str] = []
         self.state = State(settings.state / "api.pickle")
+        self.store = Store(settings.state / "entries.sqlite", state.pickled, state.unpickled)
         self._apply_firewall = apply_firewall
         self._firewall_script = ""
         self.services = [service(self) for service in services.discover()]
@@ -55,10 +57,12 @@ class Cloud:
 
     def adopt(self) -> list[str]:
         """Take over what an earlier process left; say what was done about each thing."""
-        self.state.load()
+        said = self.state.load()
         self.storage.clean()
-        said = self.faults.load()
-        return said + [line for service in self.services for line in service.adopt()]
+        said += self.faults.load()
+        said += [line for service in self.services for line in service.adopt()]
+        self.store.keep_only(shelf for service in self.services for shelf in service.shelves())
+        return said
 
     def settle(self) -> None:
         """Make the firewall and the disk say what the API says; runs before a change's answer."""
@@ -68,12 +72,16 @@ class Cloud:
             if script != self._firewall_script:
                 self._apply_firewall(script)
                 self._firewall_script = script
-            self.state.save()
+            self.save()
 
     def save(self) -> None:
         """Put on disk at once what must be known should this process die in the next moment."""
         with self.lock:
+            for service in self.services:
+                service.save()
             self.state.save()
+            for service in self.services:
+                service.tidy()
 
     def reconcile(self) -> None:
         """One round; a service that fails is logged and tried again in the next."""
@@ -121,5 +129,6 @@ class Cloud:
 
     def close(self) -> None:
         """Take our hooks out of moto again."""
+        self.store.close()
         for uninstall in reversed(self._uninstall):
             uninstall()

@@ -1,13 +1,16 @@
 """What the API knows, kept on disk: moto holds everything in memory.
 
 After every change all of moto's backends are pickled as one graph (a few milliseconds and some
-ten kilobytes) and replace the file before the change is answered. So a process that is killed
-loses nothing it has acknowledged.
+ten kilobytes) and replace the file before the change is answered. So neither a process that is
+killed nor a machine that loses its power forgets what was acknowledged. The generation before is
+kept: it is used when the newest cannot be read. What there may be thousands of is not in the file
+but on `shelves`.
 """
 
 import hashlib
 import io
 import logging
+import os
 import threading
 import weakref
 from collections import defaultdict
@@ -23,6 +26,7 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from moto.iam.models import ManagedPolicy
 
 from localcloud.settings import ACCOUNT, REGION
+from localcloud.shelves import Shelf
 
 log = logging.getLogger("localcloud.state")
 
@@ -32,8 +36,20 @@ AWS_POLICY = "arn:aws:iam::aws:policy/"
 KEY_TYPES = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 
 
+HEAD = b"localcloud state %d\n"  # what a file begins with; those of schema 1 had no head
+SCHEMA = 2
+# Classes that files up to a schema call by another name: (module, class) to what they are now.
+MOVED = {
+    ("localcloud.services.s3", "ObjectFile"): ("localcloud.services.s3.files", "ObjectFile"),
+}
+
+
 class StateError(RuntimeError):
     """The saved state cannot be read by this version."""
+
+
+class _Unreadable(Exception):
+    """A file is damaged."""
 
 
 saving = threading.local()  # .now is true in the thread that writes the state
@@ -44,6 +60,7 @@ class State:
 
     def __init__(self, path: Path):
         self.path = path
+        self.previous = path.with_suffix(".previous")
         self._written = b""
         self._unsavable: set[tuple[str, str]] = set()
 
@@ -55,23 +72,41 @@ class State:
             return
         part = self.path.with_suffix(".part")
         part.touch(mode=0o600)
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            file.write(HEAD % SCHEMA + data)
+            file.flush()
+            os.fsync(file.fileno())
+        if self.path.exists():
+            # linked, not moved: there is a newest file at every moment
+            older = self.path.with_suffix(".older")
+            older.unlink(missing_ok=True)
+            os.link(self.path, older)
+            older.rename(self.previous)
         part.rename(self.path)
+        sync_directory(self.path.parent)
         self._written = digest
 
-    def load(self) -> bool:
-        """Fill moto's backends from the file; False when there is none."""
-        if not self.path.exists():
-            return False
+    def load(self) -> list[str]:
+        """Fill moto's backends from the file, and say what was wrong with it."""
+        if not self.path.exists() and not self.previous.exists():
+            return []
+        said = []
         try:
-            with self.path.open("rb") as file:
-                saved = _Unpickler(file).load()
-            if saved["moto"] != version("moto"):
-                raise StateError(f"it was saved by moto {saved['moto']}")
-        except StateError:
-            raise
-        except Exception as error:  # whatever unpickling trips over
-            raise StateError(f"{type(error).__name__}: {error}") from error
+            saved = _read(self.path)
+        except _Unreadable as error:
+            if not self.previous.exists():
+                raise StateError(str(error)) from error
+            try:
+                saved = _read(self.previous)
+            except _Unreadable:
+                raise StateError(str(error)) from error
+            if self.path.exists():
+                self.path.rename(self.path.with_suffix(".unreadable"))
+            self.previous.rename(self.path)
+            said = [
+                f"took the state before the last change: the newest cannot be read ({error}); "
+                f"it is kept as {self.path.with_suffix('.unreadable').name}"
+            ]
         for (service, place), attributes in saved["backends"].items():
             get_backend(service)[ACCOUNT][place].__dict__.update(attributes)
         if saved["policies"] is not None:
@@ -80,7 +115,7 @@ class State:
             policies.update(own)
             for arn, count in attachments.items():
                 policies[arn].attachment_count = count
-        return True
+        return said
 
     def _dump(self) -> bytes:
         for _ in range(50):
@@ -95,7 +130,7 @@ class State:
                 "policies": _policies(),
             }
             try:
-                return _pickled(saved)
+                return pickled(saved)
             except RuntimeError:
                 continue  # another request changed a dictionary meanwhile
             except Exception:
@@ -108,7 +143,7 @@ class State:
         found = False
         for key, attributes in backends.items():
             try:
-                _pickled(attributes)
+                pickled(attributes)
             except RuntimeError:
                 continue
             except Exception as error:
@@ -118,7 +153,8 @@ class State:
         return found
 
 
-def _pickled(value) -> bytes:
+def pickled(value) -> bytes:
+    """``value`` as the state keeps it: backends and AWS's policies by name."""
     buffer = io.BytesIO()
     saving.now = True
     try:
@@ -126,6 +162,40 @@ def _pickled(value) -> bytes:
     finally:
         saving.now = False
     return buffer.getvalue()
+
+
+def unpickled(data: bytes):
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+def sync_directory(path: Path) -> None:
+    """Put names on the disk, after files were made or renamed."""
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _read(path: Path) -> dict:
+    """What a file holds; `_Unreadable` when it is damaged, `StateError` when it is another's."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _Unreadable(str(error)) from error
+    if data.startswith(HEAD.split(b"%")[0]):
+        head, _, data = data.partition(b"\n")
+        schema = int(head.split()[-1])
+        if schema > SCHEMA:
+            raise StateError(f"it has schema {schema}, and this version knows up to {SCHEMA}")
+    try:
+        saved = unpickled(data)
+        made_by = saved["moto"]
+    except Exception as error:  # whatever unpickling trips over
+        raise _Unreadable(f"{type(error).__name__}: {error}") from error
+    if made_by != version("moto"):
+        raise StateError(f"it was saved by moto {made_by}")
+    return saved
 
 
 def _backends() -> dict[tuple[str, str], BaseBackend]:
@@ -172,6 +242,8 @@ class _Pickler(cloudpickle.Pickler):
         return None
 
     def reducer_override(self, value):
+        if isinstance(value, Shelf):
+            return type(value), (value.uid,)  # its entries are rows of the database
         if isinstance(value, KEY_TYPES):
             return _private_key, (_der(value),)
         if isinstance(value, x509.Certificate):
@@ -191,6 +263,9 @@ class _Pickler(cloudpickle.Pickler):
 
 
 class _Unpickler(cloudpickle.pickle.Unpickler):
+    def find_class(self, module, name):
+        return super().find_class(*MOVED.get((module, name), (module, name)))
+
     def persistent_load(self, identity):
         kind, *words = identity
         if kind == "policy":

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from localcloud.firewall import Interface
+from localcloud.shelves import Shelf
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,16 @@ class Service:
     def adopt(self) -> list[str]:
         """After a restart: take over or clean what an earlier process left; say what was done."""
         return []
+
+    def shelves(self) -> Iterable[Shelf]:
+        """Where its entries lie that are too many for the state file (`localcloud.shelves`)."""
+        return ()
+
+    def save(self) -> None:
+        """Before a change is answered: write what changed on them."""
+
+    def tidy(self) -> None:
+        """After that: remove files which nothing on the disk names any more."""
 
     def reconcile(self) -> None:
         """Every second: bring what AWS promises and what runs together again."""

@@ -2,18 +2,21 @@
 
 import threading
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 
 from moto.s3 import models
-from moto.s3.models import FakeKey, FakeMultipart
+from moto.s3.models import FakeBucket, FakeKey, FakeMultipart
 from moto.s3.responses import S3Response
 
 from localcloud.calls import DOWNLOAD, UPLOAD
 from localcloud.hooks import hook
 from localcloud.services.base import Row, Service
-from localcloud.services.s3.files import BorrowedFile, Download, ObjectFile, Upload
+from localcloud.services.s3.files import DISCARDED, BorrowedFile, Download, ObjectFile, Upload
+from localcloud.services.s3.keys import Keys, Tags
 from localcloud.services.s3.multipart import join
 from localcloud.services.s3.receive import receive
+from localcloud.shelves import LOCK
 from localcloud.state import saving
 
 
@@ -25,6 +28,7 @@ class S3(Service):
         self.directory = cloud.settings.state / "s3"
         self.directory.mkdir(parents=True, exist_ok=True)
         self._sending = threading.local()
+        self._discarded: list[Path] = []
         # moto.s3.models makes every buffer by tempfile.SpooledTemporaryFile
         models.tempfile = SimpleNamespace(SpooledTemporaryFile=lambda *_, **__: self._new_file())
 
@@ -94,6 +98,56 @@ class S3(Service):
         """Put the parts together on disk."""
         return join(multipart, list(body), self.directory / uuid.uuid4().hex)
 
+    @hook(FakeBucket, "__init__", "self, name, account_id, region_name, bucket_namespace")
+    def on_shelf(self, original, bucket, *args, **kwargs):
+        original(bucket, *args, **kwargs)
+        bucket.keys = Keys()
+
+    @hook(S3Response, "key_response", "self, request, full_url, headers")
+    def changed(self, original, response, request, *args, **kwargs):
+        """Whatever a call does to an object is written before it is answered."""
+        try:
+            return original(response, request, *args, **kwargs)
+        finally:
+            bucket = self._buckets().get(response.bucket_name)
+            if bucket is not None and request.method not in ("GET", "HEAD"):
+                bucket.keys.changed.add(response.parse_key_name())
+
+    def save(self) -> None:
+        with LOCK:
+            self._discarded, DISCARDED[:] = [*self._discarded, *DISCARDED], []
+            self.cloud.store.write(self.shelves(), self._entry)
+
+    def tidy(self) -> None:
+        for path in self._discarded:
+            path.unlink(missing_ok=True)
+        self._discarded = []
+
+    def _entry(self, keys: Keys, name: str) -> tuple[list, dict]:
+        """The versions of an object, and their tags by ARN."""
+        versions, tags = keys.getlist(name), self.cloud.backend("s3", "aws").tagger.tags
+        arns = [key.arn for key in versions if isinstance(key, FakeKey)]
+        return versions, {arn: tags[arn] for arn in arns if arn in tags}
+
+    def _fill(self) -> None:
+        """Read every bucket's objects; take those over that an older state file has."""
+        tagger = self.cloud.backend("s3", "aws").tagger
+        tagger.tags = Tags(tagger.tags)
+        for bucket in self._buckets().values():
+            if not isinstance(bucket.keys, Keys):
+                bucket.keys = Keys(entries=dict(bucket.keys.lists()))
+                continue
+            self.cloud.store.fill(bucket.keys)
+            for name, (versions, tags) in list(dict.items(bucket.keys)):
+                dict.__setitem__(bucket.keys, name, versions)
+                tagger.tags.update(tags)
+
+    def shelves(self) -> list[Keys]:
+        return [bucket.keys for bucket in list(self._buckets().values())]
+
+    def _buckets(self) -> dict:
+        return self.cloud.backend("s3", "aws").buckets
+
     @hook(FakeKey, "__getstate__", "self")
     def saved(self, original, key):
         """Keep the file's name, not its bytes. moto copies objects to list their versions."""
@@ -108,7 +162,9 @@ class S3(Service):
 
     def adopt(self) -> list[str]:
         """Delete files that no object has: their API call was never answered."""
-        buckets = self.cloud.backend("s3", "aws").buckets.values()
+        DISCARDED.clear()
+        self._fill()
+        buckets = self._buckets().values()
         known = {
             key._value_buffer.path
             for bucket in buckets
@@ -135,5 +191,5 @@ class S3(Service):
                 real=f"{len(bucket.keys)} objects in {self.directory}",
                 health="ok",
             )
-            for bucket in list(self.cloud.backend("s3", "aws").buckets.values())
+            for bucket in list(self._buckets().values())
         ]

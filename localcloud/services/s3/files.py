@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BLOCK = 256 * 1024
+DISCARDED: list[Path] = []
 
 
 class ObjectFile:
@@ -53,8 +54,8 @@ class ObjectFile:
             return file.truncate(self.position)
 
     def close(self) -> None:
-        """moto's end of an object."""
-        self.path.unlink(missing_ok=True)
+        """moto's end of an object; the file goes when nothing on the disk names it any more."""
+        DISCARDED.append(self.path)
 
 
 class BorrowedFile(ObjectFile):

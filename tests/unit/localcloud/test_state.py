@@ -1,14 +1,17 @@
 """The API's state survives the process."""
 
 import gc
+import threading
+from contextlib import suppress
 
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from unit.localcloud.conftest import client, describe
 
 from localcloud.authority import Authority
-from localcloud.services.s3 import ObjectFile
-from localcloud.state import State, StateError
+from localcloud.services.s3.files import ObjectFile
+from localcloud.state import State, StateError, unpickled
 
 TAGS = [{"Key": "Project", "Value": "mustache"}]
 
@@ -162,7 +165,7 @@ def test_what_a_load_balanced_site_consists_of_is_kept(tmp_path):
         State(path).save()
 
     with mock_aws():
-        assert State(path).load()
+        assert State(path).load() == []
         profile = iam.get_instance_profile(InstanceProfileName="web")["InstanceProfile"]
         assert [role["RoleName"] for role in profile["Roles"]] == ["web"]
         assert ssm.get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Version"] == 2
@@ -197,16 +200,161 @@ def test_a_state_that_cannot_be_read_is_refused_and_kept(tmp_path):
 
 
 def test_no_state_is_no_error(tmp_path):
-    assert State(tmp_path / "api.pickle").load() is False
+    assert State(tmp_path / "api.pickle").load() == []
 
 
 def test_listing_versions_leaves_no_files_behind(cloud):
     s3 = client("s3")
     s3.create_bucket(Bucket="listed")
     s3.put_object(Bucket="listed", Key="a", Body=b"one")
+    cloud.settle()
     before = set((cloud.settings.state / "s3").iterdir())
     [version] = s3.list_object_versions(Bucket="listed")["Versions"]
     assert version["Key"] == "a"
     gc.collect()
     assert set((cloud.settings.state / "s3").iterdir()) == before
     assert s3.get_object(Bucket="listed", Key="a")["Body"].read() == b"one"
+    cloud.settle()
+    assert set((cloud.settings.state / "s3").iterdir()) == before
+
+
+def test_objects_and_items_are_no_part_of_the_state_file(monkeypatch, make_cloud, cloud):
+    """The file is as long with a thousand of them as with none, and all are there afterwards."""
+    s3, dynamodb = client("s3"), client("dynamodb")
+    s3.create_bucket(Bucket="full")
+    table(dynamodb)
+    cloud.settle()
+    path = cloud.settings.state / "api.pickle"
+    size = path.stat().st_size
+    for number in range(100):
+        s3.put_object(Bucket="full", Key=f"a/{number}", Body=b"x", Tagging="n=1")
+        dynamodb.put_item(TableName="kept", Item={"id": {"N": str(number)}, "a": {"S": "b"}})
+    cloud.settle()
+    assert path.stat().st_size - size < 100
+    again(make_cloud, cloud, monkeypatch)
+    s3, dynamodb = client("s3"), client("dynamodb")
+    assert s3.list_objects_v2(Bucket="full")["KeyCount"] == 100
+    assert s3.get_object_tagging(Bucket="full", Key="a/7")["TagSet"] == [{"Key": "n", "Value": "1"}]
+    assert dynamodb.scan(TableName="kept", Select="COUNT")["Count"] == 100
+
+
+def test_every_change_of_an_object_and_an_item_is_kept(monkeypatch, make_cloud, cloud):
+    s3, dynamodb = client("s3"), client("dynamodb")
+    s3.create_bucket(Bucket="full")
+    s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
+    table(dynamodb)
+    for key in "abc":
+        s3.put_object(Bucket="full", Key=key, Body=b"one")
+        dynamodb.put_item(TableName="kept", Item={"id": {"N": str(ord(key))}})
+    cloud.settle()
+    s3.put_object(Bucket="full", Key="a", Body=b"two", Metadata={"is": "new"})
+    s3.delete_object(Bucket="full", Key="b")
+    s3.put_object_tagging(Bucket="full", Key="c", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+    dynamodb.update_item(
+        TableName="kept", Key={"id": {"N": "97"}}, UpdateExpression="SET a = :a",
+        ExpressionAttributeValues={":a": {"S": "b"}},
+    )  # fmt: skip
+    dynamodb.delete_item(TableName="kept", Key={"id": {"N": "98"}})
+    again(make_cloud, cloud, monkeypatch)
+    s3, dynamodb = client("s3"), client("dynamodb")
+    assert s3.get_object(Bucket="full", Key="a")["Body"].read() == b"two"
+    assert s3.head_object(Bucket="full", Key="a")["Metadata"] == {"is": "new"}
+    assert len(s3.list_object_versions(Bucket="full", Prefix="a")["Versions"]) == 2
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket="full")["Contents"]] == ["a", "c"]
+    assert s3.get_object_tagging(Bucket="full", Key="c")["TagSet"]
+    items = dynamodb.scan(TableName="kept")["Items"]
+    assert items == [{"id": {"N": "97"}, "a": {"S": "b"}}, {"id": {"N": "99"}}]
+
+
+def test_an_object_that_is_overwritten_stays_until_the_new_one_is_kept(
+    monkeypatch, make_cloud, cloud
+):
+    s3 = client("s3")
+    s3.create_bucket(Bucket="full")
+    s3.put_object(Bucket="full", Key="a", Body=b"answered")
+    cloud.settle()
+    s3.put_object(Bucket="full", Key="a", Body=b"never answered")
+    monkeypatch.setattr(ObjectFile, "close", lambda self: None)
+    make_cloud(cloud.engine, cloud.network, cloud.storage)
+    assert client("s3").get_object(Bucket="full", Key="a")["Body"].read() == b"answered"
+
+
+def test_a_failed_transaction_leaves_items_as_they_were(monkeypatch, make_cloud, cloud):
+    dynamodb = client("dynamodb")
+    table(dynamodb)
+    dynamodb.put_item(TableName="kept", Item={"id": {"N": "1"}, "a": {"S": "old"}})
+    cloud.settle()
+    put = {"TableName": "kept", "Item": {"id": {"N": "1"}, "a": {"S": "new"}}}
+    check = {"TableName": "kept", "Key": {"id": {"N": "2"}},
+             "ConditionExpression": "attribute_exists(id)"}  # fmt: skip
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        dynamodb.transact_write_items(TransactItems=[{"Put": put}, {"ConditionCheck": check}])
+    again(make_cloud, cloud, monkeypatch)
+    items = client("dynamodb").scan(TableName="kept")["Items"]
+    assert items == [{"id": {"N": "1"}, "a": {"S": "old"}}]
+
+
+def test_of_contested_writes_one_wins(cloud, api):
+    table(client("dynamodb"))
+    won = []
+
+    def put(name):
+        with suppress(ClientError):
+            api.client("dynamodb").put_item(
+                TableName="kept", Item={"id": {"N": "1"}, "by": {"S": name}},
+                ConditionExpression="attribute_not_exists(id)",
+            )  # fmt: skip
+            won.append(name)
+
+    writers = [threading.Thread(target=put, args=[str(number)]) for number in range(8)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    assert len(won) == 1
+
+
+def test_a_damaged_file_gives_way_to_the_one_before(monkeypatch, make_cloud, cloud, ec2):
+    group = ec2.create_security_group(GroupName="first", Description="a")["GroupId"]
+    cloud.settle()
+    second = ec2.create_security_group(GroupName="second", Description="a")["GroupId"]
+    cloud.settle()
+    path = cloud.settings.state / "api.pickle"
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    monkeypatch.setattr(cloud, "settle", lambda: None)
+    after = again(make_cloud, cloud, monkeypatch)
+    assert "took the state before the last change" in after.adopted[0]
+    groups = client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert [each["GroupName"] for each in groups] == ["first"]
+    with pytest.raises(ClientError, match="NotFound"):
+        client("ec2").describe_security_groups(GroupIds=[second])
+    names = {
+        each["GroupName"] for each in client("ec2").describe_security_groups()["SecurityGroups"]
+    }
+    assert "first" in names
+    assert "second" not in names
+    assert group
+    assert path.with_suffix(".unreadable").read_bytes() == data[: len(data) // 2]
+
+
+def test_a_state_of_a_newer_version_is_not_touched(tmp_path):
+    path = tmp_path / "api.pickle"
+    path.write_bytes(b"localcloud state 99\nwhat is to come")
+    path.with_suffix(".previous").write_bytes(b"localcloud state 99\nalso")
+    with pytest.raises(StateError, match="schema 99"):
+        State(path).load()
+    assert path.exists()
+
+
+def test_classes_may_move(cloud):
+    old = b"clocalcloud.services.s3\nObjectFile\n."
+    assert unpickled(old) is ObjectFile
+
+
+def table(dynamodb):
+    dynamodb.create_table(
+        TableName="kept", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Dictionaries whose entries are rows of a database and no part of the state file.
+
+For what there may be thousands of, such as S3 objects and DynamoDB items: saving a change costs
+as much as the change, however many entries lie beside it.
+"""
+
+import copy
+import hashlib
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+# Held by whoever changes shelves in several steps, and while what changed is gathered.
+LOCK = threading.RLock()
+
+
+class Shelf(dict):
+    """A dictionary that knows which of its entries may have changed since they were written."""
+
+    def __init__(self, uid: str = "", entries: dict | None = None):
+        super().__init__()
+        self.uid = uid or uuid.uuid4().hex
+        self.changed: set = set()
+        self.written: dict[str, tuple[object, bytes]] = {}  # of a row: its key and digest
+        for key, value in (entries or {}).items():
+            dict.__setitem__(self, key, value)
+            self.changed.add(key)
+
+    def __deepcopy__(self, memo):
+        """A plain dictionary: two shelves must not have the same rows."""
+        return copy.deepcopy(self.plain(), memo)
+
+    def plain(self) -> dict:
+        """The entries as moto's own class holds them."""
+        return dict(self)
+
+    @staticmethod
+    def row(key) -> str:
+        """The name of an entry's row."""
+        return str(key)
+
+
+class Store:
+    """The database, one row for each entry of each shelf."""
+
+    def __init__(self, path: Path, pickled, unpickled):
+        self.path = path
+        self._pickled, self._unpickled = pickled, unpickled
+        self._database: sqlite3.Connection | None = None
+
+    def fill(self, shelf: Shelf) -> None:
+        """Put what was written of a shelf into it."""
+        rows = self._open().execute("SELECT name, value FROM entries WHERE shelf = ?", [shelf.uid])
+        for name, value in rows:
+            key, entry = self._unpickled(value)
+            dict.__setitem__(shelf, key, entry)
+            shelf.written[name] = key, _digest(value)
+
+    def write(self, shelves: Iterable[Shelf], value_of=lambda shelf, key: shelf[key]) -> None:
+        """Write what changed, all of it or nothing; returns when it is on the disk."""
+        rows, written = [], []
+        with LOCK:
+            for shelf in shelves:
+                for row in self._rows(shelf, value_of):
+                    rows.append((shelf.uid, *row[:2]))
+                    written.append((shelf, *row))
+                shelf.changed.clear()
+        if not rows:
+            return
+        with self._open() as database:
+            database.executemany(
+                "DELETE FROM entries WHERE shelf = ? AND name = ?",
+                [(uid, name) for uid, name, value in rows if value is None],
+            )
+            database.executemany(
+                "REPLACE INTO entries VALUES (?, ?, ?)",
+                [row for row in rows if row[2] is not None],
+            )
+        for shelf, name, value, key in written:
+            if value is None:
+                shelf.written.pop(name, None)
+            else:
+                shelf.written[name] = key, _digest(value)
+
+    def keep_only(self, shelves: Iterable[Shelf]) -> None:
+        """Forget shelves that nothing has any more."""
+        known = {shelf.uid for shelf in shelves}
+        stored = {uid for (uid,) in self._open().execute("SELECT DISTINCT shelf FROM entries")}
+        with self._open() as database:
+            database.executemany(
+                "DELETE FROM entries WHERE shelf = ?", [(uid,) for uid in stored - known]
+            )
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _rows(self, shelf: Shelf, value_of) -> Iterator[tuple]:
+        for key in shelf.changed:
+            name = shelf.row(key)
+            if not dict.__contains__(shelf, key) or not dict.__getitem__(shelf, key):
+                if name in shelf.written:
+                    yield name, None, key
+                continue
+            value = self._pickled((key, value_of(shelf, key)))
+            if shelf.written.get(name, (None, b""))[1] != _digest(value):
+                yield name, value, key
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            self.path.touch(mode=0o600)
+            self._database = sqlite3.connect(self.path, check_same_thread=False)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS entries "
+                "(shelf TEXT, name TEXT, value BLOB, PRIMARY KEY (shelf, name))"
+            )
+        return self._database
+
+
+def _digest(value: bytes) -> bytes:
+    return hashlib.blake2b(value, digest_size=16).digest()

@@ -73,7 +73,7 @@ def test_database_that_cannot_serve(client, face, monkeypatch, error):
         response = client.post(path, {"image": SimpleUploadedFile("me.jpg", face)})
         assert response.status_code == 503
         assert response.headers["Retry-After"] == "10"
-        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Cache-Control"] == "private, no-store"
     assert response.json()["error"] == "unavailable"
 
 

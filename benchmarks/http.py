@@ -64,6 +64,7 @@ class Site:
             "GUNICORN_BIND": f"127.0.0.1:{PORT}",
             "WEB_CONCURRENCY": "1",
             "UPLOAD_RATE": "0/60",
+            "WORK_RATE": "0/60",
         }
         self.home = home
         pinned = ["taskset", "--cpu-list", str(core), sys.executable, "-m"]

@@ -91,6 +91,12 @@ def usable_cache(value: dict) -> str | None:
     return None
 
 
+def counting_cache(value: dict) -> str | None:
+    if value["BACKEND"].endswith("DatabaseCache"):
+        return "is a cache that cannot count, as COUNTERS=cache asks for"
+    return usable_cache(value)
+
+
 def log_level() -> str:
     return setting("LOG_LEVEL", default="INFO", check=one_of(*LOG_LEVELS), example="INFO")
 

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
@@ -53,7 +53,7 @@ class StoreUnavailable(Exception):
 
 
 # django.db.Error has more subclasses; these are the ones a database gives that cannot serve.
-DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
+STORE_ERRORS = (StoreUnavailable, OperationalError, InterfaceError, InternalError)
 
 
 def is_for_programs(request: HttpRequest) -> bool:
@@ -95,8 +95,8 @@ def error(
     return response
 
 
-def database_unavailable(request: HttpRequest, cause: DatabaseError) -> HttpResponse:
-    log.error("The database cannot serve: %s", cause, extra={"cause": type(cause).__name__})
+def store_unavailable(request: HttpRequest, cause: Exception) -> HttpResponse:
+    log.error("A store cannot serve: %s", cause, extra={"cause": type(cause).__name__})
     if getattr(cause.__cause__, "sqlstate", None) == READ_ONLY_SQL_TRANSACTION:
         # After a failover this connection may lead to the old primary; the next one will not.
         connection.close()
@@ -107,11 +107,8 @@ def answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
     """The answer to an exception we know, else None."""
     if isinstance(exception, Problem):
         return error(request, exception.status, str(exception), exception.retry_after)
-    if isinstance(exception, DATABASE_ERRORS):
-        return database_unavailable(request, exception)
-    if isinstance(exception, StoreUnavailable):
-        log.error("A store cannot serve: %s", exception)
-        return error(request, 503, retry_after=RETRY_AFTER_SECONDS)
+    if isinstance(exception, STORE_ERRORS):
+        return store_unavailable(request, exception)
     return None
 
 

@@ -42,6 +42,9 @@ def sessions() -> None:
 
 
 CHECKS = {"database": database, "pictures": pictures, "sessions": sessions, "cache": cached}
+# Without one of these no page is right. Without the others all is slower, or cannot be counted: to
+# take every host out of service for one of them would be worse.
+NEEDED = {"database", "pictures", "sessions"}
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -49,17 +52,22 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when every store answers, else 503 with the ones that do not."""
-    failed = {}
+    """503 with the stores that do not answer, if one is needed; 200 when all do, or degraded."""
+    failed, degraded = {}, {}
     for name, check in CHECKS.items():
         try:
             check()
         except Exception as error:  # whatever it is, the store does not answer
-            failed[name] = type(error).__name__
+            (failed if name in NEEDED else degraded)[name] = type(error).__name__
             if name == "database":  # others are in it: each would wait for it as long again
                 break
     response = JsonResponse(
-        {"ready": not failed, "checked": list(CHECKS), "failed": failed},
+        {
+            "ready": not failed,
+            "checked": list(CHECKS),
+            "failed": failed,
+            "degraded": degraded,
+        },
         status=503 if failed else 200,
     )
     if failed:

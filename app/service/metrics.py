@@ -35,6 +35,7 @@ PICTURES = Histogram(
 )
 FACES = Counter("mustache_faces_total", "Faces that got a mustache.")
 REFUSED = Counter("mustache_refused_pictures_total", "Pictures refused, by reason.", ["reason"])
+BUSY = Counter("mustache_busy_total", "Pictures refused because others are being worked on.")
 LIMITED = Counter("mustache_rate_limited_total", "Requests over a rate limit.", ["limit"])
 
 

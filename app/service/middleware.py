@@ -1,11 +1,10 @@
-"""What happens around every view: request id, log line, limits, database errors."""
+"""What happens around every view: request id, log line, stores' errors."""
 
 import logging
 import re
 import time
 import uuid
 
-from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
@@ -71,37 +70,18 @@ class HeadersMiddleware:
         return response
 
 
-class UploadSizeMiddleware:
-    """Refuses a body that is too large by its announced length, before reading any of it."""
-
-    FORM_FIELDS = 1 << 16
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-        if length > settings.MAX_UPLOAD_BYTES + self.FORM_FIELDS:
-            metrics.REFUSED.labels("TooManyBytes").inc()
-            return errors.error(request, 413)
-        return self.get_response(request)
-
-
 class SessionMiddleware(DjangoSessionMiddleware):
     """Django's, which saves after the view: too late for ErrorsMiddleware."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
-        except errors.DATABASE_ERRORS as error:
-            return errors.database_unavailable(request, error)
+        except errors.STORE_ERRORS as error:
+            return errors.store_unavailable(request, error)
 
 
 class ErrorsMiddleware:
-    """Turns a view's Problem into its answer, a database that cannot serve into a 503, a bare 405
+    """Turns a view's Problem into its answer, a store that cannot serve into a 503, a bare 405
     into one that says so."""
 
     def __init__(self, get_response):

@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from service import edge
 from service.environment import (
     at_least,
+    counting_cache,
     each,
     env,
     known_database,
@@ -105,12 +106,16 @@ STORAGES = {
 }
 MEDIA_URL = "/media/"
 SESSION_ENGINE = {"database": "django.contrib.sessions.backends.db"}[SESSION_STORE]
+# Rate limits. Django's cache in the database cannot count.
+COUNTERS = setting(
+    "COUNTERS", default="database", check=one_of("database", "cache"), example="database"
+)
 CACHES = {
     "default": setting(
         "CACHE_URL",
         read=env.dj_cache_url,
         default="db://cache",
-        check=usable_cache,
+        check=counting_cache if COUNTERS == "cache" else usable_cache,
         example="db://cache",
     )
 }
@@ -121,12 +126,13 @@ MAX_UPLOAD_BYTES = setting(
 )
 UPLOAD_RATE = setting("UPLOAD_RATE", read=rate, default="60/60", example="60/60")
 FETCH_RATE = setting("FETCH_RATE", read=rate, default="30/60", example="30/60")
+WORK_RATE = setting("WORK_RATE", read=rate, default="1200/60", example="1200/60")
+LOGIN_RATE = setting("LOGIN_RATE", read=rate, default="10/300", example="10/300")
 FORBIDDEN_SOURCES = setting(
     "FORBIDDEN_SOURCES", read=networks, default=[], example="203.0.113.0/24"
 )
 ALLOWED_SOURCES = setting("ALLOWED_SOURCES", read=networks, default=[], example="192.168.7.0/24")
-# A picture stays in memory on its way: nothing of a visitor's is ever written to the disk.
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["service.bodies.ReadableNames"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + (1 << 20)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20
@@ -155,7 +161,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "service.middleware.HeadersMiddleware",
-    "service.middleware.UploadSizeMiddleware",
+    "service.admission.AdmissionMiddleware",
+    "service.bodies.BodyMiddleware",
     "service.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

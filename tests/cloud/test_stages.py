@@ -16,7 +16,9 @@ pytestmark = pytest.mark.cloud
 @pytest.fixture
 def project(cloud):
     # All visitors of the test share an address, which has a limit by default.
-    return Project(cloud, "stages", "10.149.0.0/16", app_settings={"UPLOAD_RATE": "0/60"})
+    return Project(
+        cloud, "stages", "10.149.0.0/16", app_settings={"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}
+    )
 
 
 def test_from_nothing_to_stage_3_and_down(project, subtests):

@@ -18,7 +18,7 @@ from tests.localhost import resolve_localhost
 
 ENVIRONMENT = "ladder"
 # Faster than one client may go; its limit is for visitors, and all of ours share an address.
-NO_LIMIT = {"app_settings": {"UPLOAD_RATE": "0/60"}}
+NO_LIMIT = {"app_settings": {"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}}
 # What the local cloud has from the start.
 OF_THE_CLOUD = ("certificate authority", "AMI")
 # As AWS does, it names an instance for an hour after its end.

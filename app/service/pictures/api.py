@@ -84,9 +84,9 @@ def create(
     ] = "false",
 ):
     limits.check("upload", request)
-    picture, token = uploads.create(
-        forms.read(image), mustaches.choose(style), listed=unlisted == "false"
-    )
+    data, style = forms.read(image), mustaches.choose(style)
+    workbench.charge(request, data)
+    picture, token = uploads.create(data, style, listed=unlisted == "false")
     return Status(201, as_out(picture) | {"token": token})
 
 
@@ -215,7 +215,9 @@ def mustachify(
 ):
     name = mustaches.choose(style)
     limits.check("fetch", request)
-    result = workbench.mustachify(fetch.fetch(src), name)
+    data = fetch.fetch(src)
+    workbench.charge(request, data)
+    result = workbench.mustachify(data, name)
     response = HttpResponse(result.data, content_type=result.content_type)
     response["X-Mustache-Faces"] = len(result.faces)
     response["X-Mustache-Style"] = name

@@ -13,10 +13,10 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from service.errors import DATABASE_ERRORS, StoreUnavailable
+from service.errors import STORE_ERRORS, StoreUnavailable
 
 # Of these the caller makes something of his own.
-TELLING = (FileNotFoundError, SuspiciousOperation, *DATABASE_ERRORS)
+TELLING = (FileNotFoundError, SuspiciousOperation, *STORE_ERRORS)
 
 
 @contextmanager

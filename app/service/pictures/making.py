@@ -39,7 +39,7 @@ def make(data: bytes, style: str, sha256: str, original: Original | None) -> Mad
     `data` is the upload with that digest, or what is kept of it as `original`.
     """
     # Previews of a large picture take as much memory as its mustaches.
-    with workbench.one_at_a_time():
+    with workbench.turn.taken():
         made = workbench.mustachify(data, style)
         files = {}
         if original is None:

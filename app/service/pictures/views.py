@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from service.errors import Problem, wants_json
-from service.pictures import owners, paging, styles, uploads
+from service.pictures import owners, paging, styles, uploads, workbench
 from service.pictures.forms import UploadForm
 from service.pictures.records import Picture, records
 from service.ratelimit import limits
@@ -47,9 +47,9 @@ def upload(request: HttpRequest) -> HttpResponse:
         limits.check("fetch", request)
     style = form.style_name()
     owner = owners.owner_to_be(request)
-    picture, _ = uploads.create(
-        form.picture(), style, owner=owner, listed=not form.cleaned_data["unlisted"]
-    )
+    data = form.picture()
+    workbench.charge(request, data)
+    picture, _ = uploads.create(data, style, owner=owner, listed=not form.cleaned_data["unlisted"])
     owners.remember(request, owner)
     return go_to(request, picture.get_absolute_url())
 
@@ -89,7 +89,9 @@ def find_own(request: HttpRequest, public_id: str) -> Picture:
 def change_style(request: HttpRequest, public_id: str) -> HttpResponse:
     found = find_own(request, public_id)
     limits.check("upload", request)
-    uploads.restyle(found, styles.choose(request.POST.get("style")))
+    style = styles.choose(request.POST.get("style"))
+    workbench.charge_pixels(request, found.result.width * found.result.height)
+    uploads.restyle(found, style)
     return go_to(request, found.get_absolute_url())
 
 

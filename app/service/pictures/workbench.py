@@ -1,6 +1,7 @@
 """Where pictures are worked on, one at a time: the calls of the picture core, measured, and its
 errors as HTTP problems."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -8,44 +9,100 @@ from contextlib import contextmanager
 
 import mustache
 from django.conf import settings
+from django.http import HttpRequest
 
-from service import metrics
-from service.errors import RETRY_AFTER_SECONDS, Problem
+from service import admission, metrics
+from service.errors import Problem
+from service.ratelimit import limits
 
 LIMITS = mustache.Limits(bytes=settings.MAX_UPLOAD_BYTES)
 TOO_LARGE = (mustache.TooManyBytes, mustache.TooManyPixels)
-MOST_SECONDS_IN_LINE = 20
-_chair = threading.RLock()
+# Waiting and work together: a CDN gives up after 30.
+MOST_SECONDS = 20
 
 
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Wait until no other thread of this process works on a picture; Problem(503) if that is long.
+class Turn:
+    """Who works on a picture in this process: one thread, and at most one more waits for it.
 
     A picture of 300 kB can take 300 MB to work on. Four at once would take a small host's memory,
     and be ready no sooner: there is a process for each core.
     """
-    if not _chair.acquire(timeout=MOST_SECONDS_IN_LINE):
-        raise Problem(503, "Too many pictures are waiting. Try again soon.", RETRY_AFTER_SECONDS)
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.worker: int | None = None
+        self.depth = 0
+        self.someone_waits = False
+        self.deadline = 0.0
+
+    @contextmanager
+    def taken(self) -> Iterator[float]:
+        """Until when to work. Raises Problem(503): at once, or after waiting too long."""
+        self.take()
+        try:
+            yield self.deadline
+        finally:
+            self.give_back()
+
+    def take(self) -> None:
+        deadline = time.monotonic() + MOST_SECONDS
+        with self.changed:
+            if self.worker != threading.get_ident():
+                if self.worker is not None or self.someone_waits:
+                    self.wait(deadline)
+                self.worker, self.deadline = threading.get_ident(), deadline
+            self.depth += 1
+
+    def wait(self, deadline: float) -> None:
+        if self.someone_waits:
+            raise admission.busy()
+        self.someone_waits = True
+        try:
+            seconds = deadline - time.monotonic()
+            if not self.changed.wait_for(lambda: self.worker is None, seconds):
+                raise admission.busy()
+        finally:
+            self.someone_waits = False
+
+    def give_back(self) -> None:
+        with self.changed:
+            self.depth -= 1
+            if not self.depth:
+                self.worker = None
+                self.changed.notify()
+
+
+turn = Turn()
+
+
+def charge(request: HttpRequest, data: bytes) -> None:
+    """Count the work on a picture against its visitor's limit: by pixels, before any is decoded."""
+    with refusals():
+        pixels = mustache.pixels_of(data, limits=LIMITS)
+    charge_pixels(request, pixels)
+
+
+def charge_pixels(request: HttpRequest, pixels: int) -> None:
+    limits.check("work", request, math.ceil(pixels / 1_000_000))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """The picture core's errors as HTTP problems, counted."""
     try:
         yield
-    finally:
-        _chair.release()
+    except mustache.PictureError as error:
+        metrics.REFUSED.labels(type(error).__name__).inc()
+        if isinstance(error, mustache.TookTooLong):  # than an idle host needs for any it takes
+            raise Problem(503, str(error), admission.RETRY_AFTER_SECONDS) from error
+        status = 413 if isinstance(error, TOO_LARGE) else 415
+        raise Problem(status, str(error)) from error
 
 
 def mustachify(data: bytes, style: str) -> "mustache.Result":
-    with one_at_a_time():
-        return measured(data, style)
-
-
-def measured(data: bytes, style: str) -> "mustache.Result":
-    start = time.perf_counter()
-    try:
-        result = mustache.mustachify(data, style=style, limits=LIMITS)
-    except mustache.PictureError as error:
-        metrics.REFUSED.labels(type(error).__name__).inc()
-        status = 413 if isinstance(error, TOO_LARGE) else 415
-        raise Problem(status, str(error)) from error
+    with turn.taken() as deadline, refusals():
+        start = time.perf_counter()
+        result = mustache.mustachify(data, style=style, limits=LIMITS, deadline=deadline)
     metrics.PICTURES.labels(style).observe(time.perf_counter() - start)
     metrics.FACES.inc(len(result.faces))
     return result

@@ -16,13 +16,14 @@ class Count(models.Model):
         return f"{self.key} {self.hits}"
 
     @classmethod
-    def hit(cls, key: str, window: int, expires: int) -> int:
-        """Count one more and return the number so far, in one statement: no hit is ever lost."""
+    def add(cls, key: str, window: int, expires: int, amount: int) -> int:
+        """Count more and return the number so far, in one statement: nothing is ever lost."""
         table = connection.ops.quote_name(cls._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(
-                f'INSERT INTO {table} (key, "window", hits, expires) VALUES (%s, %s, 1, %s) '  # noqa: S608
-                f'ON CONFLICT (key, "window") DO UPDATE SET hits = {table}.hits + 1 RETURNING hits',
-                [key, window, expires],
+                f'INSERT INTO {table} (key, "window", hits, expires) VALUES (%s, %s, %s, %s) '  # noqa: S608
+                f'ON CONFLICT (key, "window") DO UPDATE SET hits = {table}.hits + excluded.hits '
+                "RETURNING hits",
+                [key, window, amount, expires],
             )
             return cursor.fetchone()[0]

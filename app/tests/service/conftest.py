@@ -33,6 +33,7 @@ os.environ.update(
     DATABASE_URL="sqlite://:memory:",
     UPLOAD_RATE="0/60",
     FETCH_RATE="0/60",
+    WORK_RATE="0/60",
 )
 django.setup()
 
@@ -232,6 +233,7 @@ def run_site(home: Path, static: Path, database_url: str, **settings: str) -> Si
         "WEB_CONCURRENCY": "2",
         "UPLOAD_RATE": "0/60",
         "FETCH_RATE": "0/60",
+        "WORK_RATE": "0/60",
         "LOG": str(home / "log"),
     } | settings
     site = Site(url, environment)

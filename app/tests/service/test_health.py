@@ -24,6 +24,7 @@ def test_readyz(client, monkeypatch):
         "ready": True,
         "checked": ["database", "pictures", "sessions", "cache"],
         "failed": {},
+        "degraded": {},
     }
 
 
@@ -37,6 +38,17 @@ def test_readyz_names_what_fails(client, monkeypatch):
     assert response.status_code == 503
     assert response.json()["failed"] == {"pictures": "ConnectionError"}
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_cache_that_is_away_takes_no_host_out(client, monkeypatch):
+    def fail():
+        raise ConnectionError("away")
+
+    monkeypatch.setitem(health.CHECKS, "cache", fail)
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["ready"] is True
+    assert response.json()["degraded"] == {"cache": "ConnectionError"}
 
 
 def test_readyz_waits_for_a_lost_database_only_once(client, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InternalError, OperationalError
 from service import logs
+from service.errors import StoreUnavailable
 from service.pictures import uploads
 
 pytestmark = pytest.mark.django_db
@@ -63,8 +64,10 @@ def test_logs_are_json_with_the_request_id(client):
     assert "secret" not in json.dumps(line)
 
 
-@pytest.mark.parametrize("error", [OperationalError("away"), InternalError("read-only")])
-def test_database_that_cannot_serve(client, face, monkeypatch, error):
+@pytest.mark.parametrize(
+    "error", [OperationalError("away"), InternalError("read-only"), StoreUnavailable("away")]
+)
+def test_store_that_cannot_serve(client, face, monkeypatch, error):
     def fail(*args, **kwargs):
         raise error
 
@@ -77,9 +80,10 @@ def test_database_that_cannot_serve(client, face, monkeypatch, error):
     assert response.json()["error"] == "unavailable"
 
 
-def test_session_that_cannot_be_saved(client, face, monkeypatch):
+@pytest.mark.parametrize("error", [OperationalError, StoreUnavailable])
+def test_session_that_cannot_be_saved(client, face, monkeypatch, error):
     def fail(*args, **kwargs):
-        raise OperationalError("away")
+        raise error("away")
 
     monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.save", fail)
     response = client.post("/", {"image": SimpleUploadedFile("me.jpg", face)})

@@ -1,7 +1,9 @@
 """Rate limits, counted in the database and in a cache."""
 
 import pytest
+from django.core.cache import cache
 from django.db import OperationalError
+from service.errors import StoreUnavailable
 from service.ratelimit import limits
 from service.ratelimit.models import Count
 
@@ -10,6 +12,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(params=["database", "cache"])
 def store(request, settings):
+    settings.COUNTERS = request.param
     if request.param == "cache":
         settings.CACHES = {
             "default": {
@@ -58,6 +61,30 @@ def test_who_waits_within_the_window_is_told_so():
     assert limits.hit("a", 10, 60, now=72)[0] <= 10
 
 
+def test_what_costs_more_fills_the_limit_sooner(store):
+    assert limits.hit("a", 100, 60, now=0, cost=40)[0] == 40
+    assert limits.hit("a", 100, 60, now=0, cost=40)[0] == 80
+    used, wait = limits.hit("a", 100, 60, now=0, cost=40)
+    assert used == 120
+    assert limits.hit("a", 100, 60, now=wait, cost=40)[0] <= 100
+
+
+def test_what_costs_more_than_is_allowed_is_let_in_alone(store):
+    assert limits.hit("a", 100, 60, now=0, cost=500)[0] == 100
+    assert limits.hit("a", 100, 60, now=0)[0] > 100
+
+
+def test_a_cache_that_is_away_is_a_store_that_is(settings, monkeypatch, rf):
+    def fail(*arguments, **options):
+        raise ConnectionError("away")
+
+    settings.COUNTERS, settings.UPLOAD_RATE = "cache", (1, 60)
+    monkeypatch.setattr(cache, "add", fail)
+    limits.check("upload", rf.get("/"))  # reading goes on
+    with pytest.raises(StoreUnavailable):
+        limits.check("upload", rf.post("/"))
+
+
 def test_old_counts_are_swept():
     limits.hit("a", 10, 60, now=0)
     limits.hit("b", 10, 60, now=600)
@@ -90,7 +117,7 @@ def test_reading_goes_on_when_nothing_can_be_counted(client, settings, monkeypat
     def fail(*args):
         raise OperationalError("read-only")
 
-    monkeypatch.setattr(Count, "hit", fail)
+    monkeypatch.setattr(Count, "add", fail)
     assert client.get("/mustachify?src=http://10.0.0.1/").status_code == 403
     response = client.post("/", {})
     assert response.status_code == 503

@@ -89,12 +89,13 @@ def test_wrong_setting_names_itself(name, value, tmp_path):
 @pytest.mark.parametrize(
     ("missing", "changes"),
     [
+        ("CACHE_URL", {"COUNTERS": "cache"}),
         ("CDN_SECRETS", {"PROXY": "cdn,nginx"}),
         ("CDN_SECRETS", {"PROXY": "cdn,nginx", "CDN_SECRETS": "short"}),
         ("PROXY_NETWORKS", {"PROXY": "balancer"}),
     ],
 )
-def test_who_is_believed_must_be_known(missing, changes):
+def test_what_a_setting_needs_must_be_set(missing, changes):
     done = run("check", **changes)
     assert done.returncode != 0
     assert f"{missing}: " in done.stderr.strip().splitlines()[-1]

@@ -1,0 +1,46 @@
+"""What rate limits are counted in, shared by all hosts: `COUNTERS` chooses."""
+
+from typing import Protocol
+
+from django.conf import settings
+from django.core.cache import cache
+
+from service.errors import StoreUnavailable
+from service.ratelimit.models import Count
+
+
+class Counters(Protocol):
+    def add(self, key: str, window: int, seconds: int, amount: int) -> tuple[int, int]:
+        """Add to the count of the window with this number, which lasts `seconds`.
+
+        Returns it, and the count of the window before. Nothing that is added at the same moment is
+        ever lost. Raises one of errors.STORE_ERRORS.
+        """
+
+
+class InDatabase:
+    """A table of our own: Django's database cache cannot count atomically."""
+
+    def add(self, key: str, window: int, seconds: int, amount: int) -> tuple[int, int]:
+        count = Count.add(key, window, (window + 2) * seconds, amount)
+        if count == amount:
+            Count.objects.filter(expires__lte=window * seconds).delete()
+        before = Count.objects.filter(key=key, window=window - 1).values_list("hits", flat=True)
+        return count, before.first() or 0
+
+
+class InCache:
+    def add(self, key: str, window: int, seconds: int, amount: int) -> tuple[int, int]:
+        name = f"ratelimit:{key}:{window}"
+        try:
+            cache.add(name, 0, timeout=2 * seconds)
+            return cache.incr(name, amount), cache.get(f"ratelimit:{key}:{window - 1}", 0)
+        except Exception as error:  # each cache has errors of its own
+            raise StoreUnavailable(f"The cache cannot count: {error}") from error
+
+
+KINDS = {"database": InDatabase(), "cache": InCache()}
+
+
+def counters() -> Counters:
+    return KINDS[settings.COUNTERS]

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 
 from service import edge
+from service.cookies import HOST
 from service.environment import (
     at_least,
     counting_cache,
@@ -142,7 +143,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 2
 INSTALLED_APPS = [
     "service.pictures",
     "service.ratelimit",
-    "django.contrib.admin",
+    "service.apps.Operators",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -163,6 +164,7 @@ MIDDLEWARE = [
     "service.middleware.HeadersMiddleware",
     "service.admission.AdmissionMiddleware",
     "service.bodies.BodyMiddleware",
+    "service.cookies.CookieNamesMiddleware",
     "service.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -222,17 +224,20 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^info$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# To be on the browsers' own list is easy, to leave it takes months: only for who wants that.
+SECURE_HSTS_PRELOAD = HTTPS and setting(
+    "HSTS_PRELOAD", read=env.bool, default=False, example="false"
+)
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 365 * 24 * 3600
-SESSION_COOKIE_NAME = "mustache_session"
-CSRF_COOKIE_NAME = "mustache_csrf"
+SESSION_COOKIE_NAME = f"{HOST if HTTPS else ''}mustache_session"
+CSRF_COOKIE_NAME = f"{HOST if HTTPS else ''}mustache_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "service.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 # What `check --deploy` asks of HTTPS cannot hold for a site whose own address is plain HTTP.
-SILENCED_SYSTEM_CHECKS = (
+SILENCED_SYSTEM_CHECKS = ([] if SECURE_HSTS_PRELOAD else ["security.W021"]) + (
     []
     if HTTPS
     else ["security.W004", "security.W008", "security.W010", "security.W012", "security.W016"]

@@ -38,6 +38,11 @@ class Site:
         return self.url.startswith("https://")
 
     @property
+    def session_cookie(self) -> str:
+        """Under HTTPS of a name that browsers take from this very host only."""
+        return ("__Host-" if self.https else "") + "mustache_session"
+
+    @property
     def host(self) -> str:
         return urlsplit(self.url).hostname
 

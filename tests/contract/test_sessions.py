@@ -1,5 +1,7 @@
 """Who uploaded a picture is remembered, by whichever host answers."""
 
+import pytest
+
 REQUESTS = 12
 
 
@@ -34,29 +36,30 @@ def test_every_host_runs_the_same_version(site):
 def test_reading_starts_no_session(visitor, picture):
     for path in ("/", "/gallery", "/mine", "/info", f"/p/{picture['id']}", "/api/pictures"):
         visitor.get(path)
-    assert "mustache_session" not in visitor.cookies
+    assert visitor.site.session_cookie not in visitor.cookies
 
 
-def test_a_made_up_session_is_nobodys(visitor, stranger, face):
+def test_a_made_up_session_is_nobodys(site, visitor, stranger, face):
     path = visitor.upload_by_form(face)
-    stranger.cookies.set("mustache_session", "a" * 32)
+    stranger.cookies.set(site.session_cookie, "a" * 32)
     assert path not in stranger.page("/mine").links
     answer = stranger.submit(f"{path}/delete", stranger.page("/"))
     assert answer.status_code == 403
 
 
-def test_a_session_key_given_by_someone_else_is_not_taken_over(visitor, face):
+@pytest.mark.parametrize("before", ["", "__Host-"])
+def test_a_session_key_given_by_someone_else_is_not_taken_over(site, visitor, face, before):
     """Session fixation: who knows the key beforehand would own the pictures."""
     fixed = "b" * 32
-    visitor.cookies.set("mustache_session", fixed)
+    visitor.cookies.set(f"{before}mustache_session", fixed)
     visitor.upload_by_form(face)
-    keys = [cookie.value for cookie in visitor.cookies if cookie.name == "mustache_session"]
+    keys = [cookie.value for cookie in visitor.cookies if cookie.name == site.session_cookie]
     assert keys[-1] != fixed
 
 
 def test_the_session_cookie_is_out_of_reach(site, visitor, face):
     visitor.upload_by_form(face)
-    [cookie] = [cookie for cookie in visitor.cookies if cookie.name == "mustache_session"]
+    [cookie] = [cookie for cookie in visitor.cookies if cookie.name == site.session_cookie]
     assert cookie.has_nonstandard_attr("HttpOnly")
     assert cookie.get_nonstandard_attr("SameSite") in {"Lax", "Strict"}
     assert cookie.secure == site.https

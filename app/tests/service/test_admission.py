@@ -10,7 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
-from service import admission, gunicorn_config
+from service import admission
 from service.errors import Problem
 from service.pictures import making, uploads, workbench
 
@@ -189,10 +189,6 @@ def test_all_that_works_on_pictures_has_a_place(client, monkeypatch, face):
     client.post("/api/pictures", {"image": SimpleUploadedFile("me.jpg", face)})
     client.get("/mustachify?src=http://x.example/")
     assert left == [admission.PLACES - 1] * 4
-
-
-def test_threads_are_left_for_pages():
-    assert gunicorn_config.threads >= admission.PLACES + 3
 
 
 @pytest.mark.django_db

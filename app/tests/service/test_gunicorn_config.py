@@ -7,6 +7,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import create
+from service import admission
 
 UNIX_PEER = ""
 
@@ -21,6 +22,10 @@ def config(monkeypatch, tmp_path) -> Config:
         if hasattr(gunicorn_config, name):
             config.set(name, getattr(gunicorn_config, name))
     return config
+
+
+def test_threads_are_left_for_pages(config):
+    assert config.threads >= admission.PLACES + 3
 
 
 def environ(config: Config, *headers: str) -> dict:

@@ -101,6 +101,23 @@ def test_what_a_setting_needs_must_be_set(missing, changes):
     assert f"{missing}: " in done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.parametrize(("value", "preload"), [(None, "False"), ("true", "True")])
+def test_a_site_is_on_the_browsers_list_only_if_it_wants_to_be(value, preload):
+    code = "from django.conf import settings; print(settings.SECURE_HSTS_PRELOAD)"
+    done = run("shell", "--no-imports", "--command", code, HSTS_PRELOAD=value)
+    assert done.stdout.strip() == preload
+
+
+def test_cookies_belong_to_this_very_host():
+    code = "from django.conf import settings; print(settings.SESSION_COOKIE_NAME)"
+    names = [run("shell", "--no-imports", "--command", code, SITE_URL=f"{scheme}://mustache.test")
+             for scheme in ("http", "https")]  # fmt: skip
+    assert [done.stdout.strip() for done in names] == [
+        "mustache_session",
+        "__Host-mustache_session",
+    ]
+
+
 def test_the_site_itself_is_a_trusted_origin():
     code = "from django.conf import settings; print(settings.CSRF_TRUSTED_ORIGINS)"
     done = run("shell", "--no-imports", "--command", code, CSRF_TRUSTED_ORIGINS="https://b.example")

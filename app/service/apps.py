@@ -1,0 +1,5 @@
+from django.contrib.admin.apps import AdminConfig
+
+
+class Operators(AdminConfig):
+    default_site = "service.operators.Site"

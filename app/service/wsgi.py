@@ -1,6 +1,8 @@
 """`service.wsgi:application`, what gunicorn serves."""
 
 import os
+from contextlib import suppress
+from time import monotonic
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -8,7 +10,42 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
 
-application = get_wsgi_application()
+DRAIN_SECONDS = 2
+CHUNK = 1 << 16
+
+django = get_wsgi_application()
+
+
+def application(environ, start_response):
+    answer = django(environ, start_response)
+    has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
+    return Drained(answer, environ) if has_body else answer
+
+
+class Drained:
+    """An answer, after which the rest of the body is thrown away.
+
+    Who is refused before his picture is read sends it still. Cut off, he might not see the answer,
+    and gunicorn throws little away itself. nginx has the body at hand; others get moments.
+    """
+
+    def __init__(self, answer, environ):
+        self.answer, self.environ = answer, environ
+
+    def __iter__(self):
+        return iter(self.answer)
+
+    def close(self) -> None:
+        self.answer.close()
+        connection = self.environ.get("gunicorn.socket")
+        end = monotonic() + DRAIN_SECONDS
+        with suppress(OSError):
+            while monotonic() < end:
+                if connection is not None:
+                    connection.settimeout(DRAIN_SECONDS)
+                if not self.environ["wsgi.input"].read(CHUNK):
+                    break
+
 
 if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
     raise ImproperlyConfigured(

@@ -136,7 +136,7 @@ def paths() -> dict[str, str]:
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("method", "name"),
-    [(method, name) for method, names in admission.WORK.items() for name in names],
+    [(method, name) for method, names in admission.WORK.items() for name in sorted(names)],
 )
 def test_who_finds_no_place_is_told_so_before_the_picture_is_read(method, name):
     """Also before the CSRF check, which reads the form."""

@@ -94,3 +94,20 @@ def test_a_picture_in_chunks(sqlite_site, face):
 def test_too_much_in_chunks(sqlite_site):
     answer = chunked(sqlite_site, form(bytes(21_000_000), b"me.jpg"), 1 << 20)
     assert answer.status == 413
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/gallery"])
+def test_who_is_refused_unread_can_read_why_and_ask_again(sqlite_site, path):
+    """On the same connection, after all of the body was sent."""
+    connection = http.client.HTTPConnection(urlsplit(sqlite_site.url).netloc, timeout=30)
+    for _ in range(3):
+        connection.request("POST", path, bytes(5_000_000))
+        answer = connection.getresponse()
+        assert answer.status in {403, 404, 405}
+        answer.read()
+        assert answer.headers.get("Connection") != "close"
+        first = connection.sock
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b"ok\n"
+        assert connection.sock is first
+    connection.close()

@@ -66,6 +66,8 @@ FIELDS = {
     "placement-group-name": "placement.group-name",
     "reason": "state-transition-reason",
 }
+# What EC2 takes besides what it documents: amazon.aws.ec2_vpc_net asks so in every account.
+UNDOCUMENTED = {"DescribeVpcs": ("cidr-block", "cidrBlock")}
 PARTS = {"network-interface.addresses.": "network-interface.private-ip-addresses."}
 
 
@@ -209,7 +211,7 @@ def documented(action: str) -> frozenset[str]:
     text = member.documentation if member is not None and action.startswith("Describe") else ""
     names = re.findall(r"<code>([\w.-]+)(?::&lt;[^<]*)?</code>\s*(?:&lt;key&gt;)?\s*-", text)
     also = re.findall(r"also use <code>(\w+)</code>", text)
-    return frozenset([*names, *also])
+    return frozenset([*names, *also, *UNDOCUMENTED.get(action, ())])
 
 
 def _filters(response) -> list[dict]:

@@ -40,6 +40,13 @@ def everything(cloud, ec2, site, launch):
     ec2.create_tags(Resources=[volume], Tags=[{"Key": "Name", "Value": "data"}])
 
 
+def test_the_filters_of_the_module_that_makes_vpcs(ec2, site):
+    """amazon.aws.ec2_vpc_net asks by a name that EC2 takes and does not document."""
+    cidr = ec2.describe_vpcs(VpcIds=[site["vpc"]])["Vpcs"][0]["CidrBlock"]
+    answer = ec2.describe_vpcs(Filters=[{"Name": "cidr-block", "Values": [cidr]}])
+    assert [each["VpcId"] for each in answer["Vpcs"]] == [site["vpc"]]
+
+
 @pytest.mark.usefixtures("everything")
 def test_every_documented_filter_of_what_there_is_filters(ec2):
     """One that matches nothing leaves nothing; none is passed over, none ends in an error."""

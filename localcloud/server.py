@@ -15,6 +15,7 @@ from localcloud.calls import DOWNLOAD, UPLOAD
 from localcloud.errors import Refusal
 from localcloud.faults import FaultError
 from localcloud.firewall import Services
+from localcloud.identity.gate import Gate
 from localcloud.settings import Settings
 from localcloud.shell import CommandError
 
@@ -34,6 +35,7 @@ class Api:
 
     def __init__(self, cloud, application, receive):
         self.cloud = cloud
+        self.gate = Gate(cloud)
         self.application = application
         self.receive = receive  # takes an S3 object's bytes to disk
 
@@ -57,6 +59,7 @@ class Api:
 
     def _answer(self, call: calls.Call) -> tuple[str, list, Iterable[bytes]]:
         environ, upload = call.environ, None
+        self.gate.check(call)
         if call.streams:
             upload = environ[UPLOAD] = self.receive(environ)
             environ.update({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})

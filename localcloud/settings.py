@@ -12,6 +12,8 @@ REGION = "us-east-1"
 # Characters that have a meaning in mount options and in the engine's arguments.
 MEANINGFUL = ',:\\"'
 DEBIAN_ACCOUNT = "136693071363"
+# What signs for the account itself, and does so on this machine only.
+ROOT_KEY = ROOT_SECRET = "localcloud"  # noqa: S105 - everybody may know it
 # moto reads these when it is imported
 MOTO = {
     "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
@@ -105,6 +107,6 @@ def prepare_moto(settings: "Settings") -> None:
         MOTO | client.without_proxy(os.environ),
         MOTO_PORT=str(settings.port),
         AWS_ENDPOINT_URL=settings.endpoint,
-        AWS_ACCESS_KEY_ID="localcloud",
-        AWS_SECRET_ACCESS_KEY="localcloud",  # noqa: S106 - any will do
+        AWS_ACCESS_KEY_ID=ROOT_KEY,
+        AWS_SECRET_ACCESS_KEY=ROOT_SECRET,
     )

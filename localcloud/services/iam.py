@@ -4,7 +4,7 @@ from localcloud.services.base import Row, Service
 
 
 class Iam(Service):
-    """Policies are kept and not enforced."""
+    """Roles and who has them; `localcloud.identity` enforces what their policies say."""
 
     def rows(self) -> list[Row]:
         backend = self.cloud.backend("iam", "aws")
@@ -15,7 +15,7 @@ class Iam(Service):
                 kind="IAM role",
                 name=role.name,
                 real=f"credentials of {sum(role in each.roles for each in users)} hosts",
-                health="ok, not enforced",
+                health="ok",
             )
             for role in list(backend.roles.values())
         ]

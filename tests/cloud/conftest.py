@@ -45,8 +45,8 @@ class TestCloud:
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id="localcloud",
+            aws_secret_access_key="localcloud",
         )
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:

@@ -46,8 +46,8 @@ def play(cloud, name: str, variables: Path, *options: str, where=("-i", "localho
         env={
             **os.environ,
             "AWS_ENDPOINT_URL": cloud.endpoint, "AWS_URL": cloud.endpoint,
-            "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test", "ANSIBLE_NOCOLOR": "1",
+            "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "localcloud",
+            "AWS_SECRET_ACCESS_KEY": "localcloud", "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LIBRARY": str(ROOT / "library"),
             "ANSIBLE_MODULE_UTILS": str(ROOT / "module_utils"),
             "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),

@@ -1,0 +1,113 @@
+"""Lets a call pass that its caller may make, and refuses others as the service does."""
+
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import localcloud.identity.targets_ec2
+import localcloud.identity.targets_iam
+import localcloud.identity.targets_s3  # noqa: F401 - each adds its service
+from localcloud.calls import Call
+from localcloud.errors import Refusal
+from localcloud.identity import callers, policy, signature
+from localcloud.identity.callers import Caller
+from localcloud.identity.policy import Policies
+from localcloud.identity.targets import Target, targets
+from localcloud.settings import ACCOUNT
+
+# Everybody who can sign may ask who they are.
+FREE = {("sts", "GetCallerIdentity")}
+ACCOUNT_NAMES = (ACCOUNT, callers.ROOT_ARN)
+
+
+class Gate:
+    """Signatures and rights of the cloud's account."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+
+    def check(self, call: Call) -> None:
+        """Raise `Refusal` unless the caller is who they say and may do this."""
+        caller = self._caller(call)
+        if caller is not None and (call.service, call.operation) in FREE:
+            return
+        for target in targets(self.cloud, call):
+            reason = self._refused(call, caller, target)
+            if reason:
+                name = caller.arn if caller else "anonymous"
+                raise Refusal(
+                    "access denied",
+                    f"User: {name} is not authorized to perform: {target.action} on resource: "
+                    f"{target.resource} {reason}",
+                )
+
+    def _caller(self, call: Call) -> Caller | None:
+        environ = call.environ
+        if not call.access_key:
+            if call.service == "s3" and "HTTP_AUTHORIZATION" not in environ:
+                return None  # a bucket's policy may let everybody
+            raise Refusal("not signed", "The request is not signed (AWS Signature Version 4).")
+        caller = callers.find(self.cloud, call.access_key, environ["REMOTE_ADDR"] == "127.0.0.1")
+        token = (
+            environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
+            or parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Security-Token", [""])[0]
+        )
+        if not hmac.compare_digest(token.encode(), caller.token.encode()):
+            raise Refusal("unknown key", "The security token included in the request is invalid.")
+        signature.check(environ, caller.secret, None if call.streams else _digest(environ))
+        return caller
+
+    def _refused(self, call: Call, caller: Caller | None, target: Target) -> str | None:
+        policies = caller.policies if caller else Policies()
+        of_resource = self._of_resource(target, policies)
+        request = policy.Request(
+            target.action,
+            target.resource,
+            _context(call) | (caller.context if caller else {}) | target.context,
+            principals=caller.names if caller else (),
+            account=ACCOUNT_NAMES if caller else (),
+        )
+        if target.action == "sts:AssumeRole" and not policy.says(of_resource, request, "Allow"):
+            return "because its trust policy does not allow it"
+        everything = replace(policies, resource=of_resource)
+        return policy.decide(everything, request)
+
+    def _of_resource(self, target: Target, policies: Policies) -> tuple[str, ...]:
+        """The policy of the bucket, or the trust policy of the role, that the target is."""
+        found = None
+        if target.action == "sts:AssumeRole":
+            roles = self.cloud.backend("iam", "aws").roles.values()
+            role = next((each for each in list(roles) if each.arn == target.resource), None)
+            found = role and role.assume_role_policy_document
+        elif target.action.startswith("s3:"):
+            name = target.resource.removeprefix("arn:aws:s3:::").partition("/")[0]
+            bucket = self.cloud.backend("s3", "aws").buckets.get(name)
+            # the account itself can always mend a policy that locks everybody out
+            if bucket is not None and not (policies.everything and "BucketPolicy" in target.action):
+                found = bucket.policy
+        if isinstance(found, bytes):
+            found = found.decode()
+        return (found,) if found else ()
+
+
+def _digest(environ: dict) -> str:
+    body = environ["wsgi.input"]
+    body.seek(0)
+    found = hashlib.file_digest(body, "sha256").hexdigest()
+    body.seek(0)
+    return found
+
+
+def _context(call: Call) -> dict[str, list[str]]:
+    now = datetime.now(UTC)
+    return {
+        "aws:currenttime": [f"{now:%Y-%m-%dT%H:%M:%SZ}"],
+        "aws:epochtime": [str(int(now.timestamp()))],
+        "aws:requestedregion": [call.region],
+        "aws:securetransport": ["false"],
+        "aws:sourceip": [call.environ["REMOTE_ADDR"]],
+        "aws:useragent": [call.environ.get("HTTP_USER_AGENT", "")],
+        "aws:viaawsservice": ["false"],
+    }

@@ -1,0 +1,227 @@
+"""The API answers those who may ask, and says to the others what AWS says."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+TRUST = json.dumps(
+    {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},
+                    "Action": "sts:AssumeRole"}]}
+)  # fmt: skip
+
+
+def allow(*actions, resource="*", effect="Allow", **more):
+    statement = {"Effect": effect, "Action": list(actions), "Resource": resource, **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture
+def root(api):
+    return api.client("iam")
+
+
+@pytest.fixture
+def user(api, root):
+    """Make a user with a policy; ``user(policy)("s3")`` is a client of theirs."""
+
+    def make(policy=None, name="operator"):
+        root.create_user(UserName=name)
+        if policy:
+            root.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy)
+        key = root.create_access_key(UserName=name)["AccessKey"]
+        return lambda service, **options: api.client(
+            service, key["AccessKeyId"], key["SecretAccessKey"], **options
+        )
+
+    return make
+
+
+@pytest.fixture
+def host(api, cloud, root):
+    """Make a host's role; ``host(policy)("ssm")`` is a client with the host's credentials."""
+
+    def make(policy=None, boundary=None, session=""):
+        options = {"PermissionsBoundary": boundary} if boundary else {}
+        role = root.create_role(RoleName="web", AssumeRolePolicyDocument=TRUST, **options)["Role"]
+        if policy:
+            root.put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=policy)
+        made = cloud.backend("sts", "aws").assume_role(
+            "us-east-1", "i-1", role["Arn"], session, 3600, ""
+        )
+        return lambda service: api.client(
+            service, made.access_key_id, made.secret_access_key, made.session_token
+        )
+
+    return make
+
+
+def code(call, *args, **options):
+    with pytest.raises(ClientError) as caught:
+        call(*args, **options)
+    return caught.value.response["Error"]["Code"]
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "denied", "unknown", "wrong"),
+    [
+        ("ec2", "describe_vpcs", "UnauthorizedOperation", "AuthFailure", "AuthFailure"),
+        ("iam", "list_roles", "AccessDenied", "InvalidClientTokenId", "SignatureDoesNotMatch"),
+        ("s3", "list_buckets", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+        ("route53", "list_hosted_zones", "AccessDenied", "InvalidClientTokenId",
+         "SignatureDoesNotMatch"),
+        ("ssm", "describe_parameters", "AccessDeniedException", "UnrecognizedClientException",
+         "InvalidSignatureException"),
+    ],
+)  # fmt: skip
+def test_each_service_refuses_in_its_own_words(api, user, service, call, denied, unknown, wrong):
+    assert code(getattr(user()(service), call)) == denied
+    assert code(getattr(api.client(service, key="AKIANOBODY"), call)) == unknown
+    assert code(getattr(api.client(service, secret="guessed"), call)) == wrong
+    getattr(api.client(service), call)()
+
+
+def test_who_is_not_signed_is_refused(api):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{api.port}/", timeout=5)
+    assert caught.value.code == 403
+    assert b"AccessDenied" in caught.value.read()
+
+
+def test_everybody_may_ask_who_they_are(user):
+    assert user()("sts").get_caller_identity()["Arn"].endswith(":user/operator")
+
+
+def test_the_account_s_own_key_is_not_for_hosts(api, cloud):
+    from localcloud.errors import Refusal
+    from localcloud.identity import callers
+
+    assert callers.find(cloud, "localcloud", here=True).policies.everything
+    with pytest.raises(Refusal):
+        callers.find(cloud, "localcloud", here=False)
+
+
+def test_a_host_without_the_right_reads_no_secret_and_no_object(api, host):
+    ssm, s3 = api.client("ssm"), api.client("s3")
+    ssm.put_parameter(Name="/mustache/key", Value="secret", Type="SecureString")
+    s3.create_bucket(Bucket="backups")
+    s3.put_object(Bucket="backups", Key="a", Body=b"dump")
+    theirs = host(allow("s3:PutObject", resource="arn:aws:s3:::backups/web/*"))
+    assert code(theirs("ssm").get_parameter, Name="/mustache/key") == "AccessDeniedException"
+    assert code(theirs("s3").get_object, Bucket="backups", Key="a") == "AccessDenied"
+    assert code(theirs("s3").put_object, Bucket="backups", Key="a", Body=b"") == "AccessDenied"
+    theirs("s3").put_object(Bucket="backups", Key="web/a", Body=b"mine")
+
+
+def test_a_boundary_and_a_session_policy_take_rights_away(root, host):
+    boundary = root.create_policy(
+        PolicyName="boundary", PolicyDocument=allow("ssm:*", "ec2:DescribeVpcs")
+    )["Policy"]["Arn"]
+    theirs = host(allow("*"), boundary, session=allow("ec2:*", "s3:*"))
+    theirs("ec2").describe_vpcs()
+    assert code(theirs("s3").list_buckets) == "AccessDenied"
+    assert code(theirs("ssm").describe_parameters) == "AccessDeniedException"
+
+
+def test_a_key_that_is_switched_off_or_of_a_wrong_token_is_unknown(api, root, user, host):
+    theirs = user(allow("*"))
+    key = root.list_access_keys(UserName="operator")["AccessKeyMetadata"][0]["AccessKeyId"]
+    root.update_access_key(UserName="operator", AccessKeyId=key, Status="Inactive")
+    assert code(theirs("sts").get_caller_identity) == "InvalidClientTokenId"
+    client = host(allow("*"))("ec2")
+    client._request_signer._credentials.token = "another"
+    assert code(client.describe_vpcs) == "AuthFailure"
+
+
+def test_rights_are_for_the_resource_that_is_named(api, user):
+    theirs = user(allow("ssm:GetParameter*", resource="arn:aws:ssm:*:*:parameter/mustache/*"))
+    ssm = api.client("ssm")
+    for name in ("/mustache/a", "/other/a"):
+        ssm.put_parameter(Name=name, Value="x", Type="String")
+    theirs("ssm").get_parameter(Name="/mustache/a")
+    theirs("ssm").get_parameters_by_path(Path="/mustache/")
+    assert code(theirs("ssm").get_parameter, Name="/other/a") == "AccessDeniedException"
+    both = ["/mustache/a", "/other/a"]
+    assert code(theirs("ssm").get_parameters, Names=both) == "AccessDeniedException"
+
+
+def test_tags_of_requests_and_resources_decide(api, user):
+    ours = {"StringEquals": {"aws:RequestTag/Project": "mustache"}}
+    theirs = user(allow("ec2:CreateVpc", "ec2:CreateTags", Condition=ours))("ec2")
+    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "Project", "Value": "mustache"}]}]
+    assert code(theirs.create_vpc, CidrBlock="10.9.0.0/16") == "UnauthorizedOperation"
+    vpc = theirs.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
+    of_ours = {"StringEquals": {"aws:ResourceTag/Project": "mustache"}}
+    api.client("iam").put_user_policy(
+        UserName="operator", PolicyName="own",
+        PolicyDocument=allow("ec2:DeleteVpc", Condition=of_ours),
+    )  # fmt: skip
+    other = api.client("ec2").create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    assert code(theirs.delete_vpc, VpcId=other) == "UnauthorizedOperation"
+    theirs.delete_vpc(VpcId=vpc)
+
+
+def test_a_role_is_handed_to_hosts_by_those_who_may(api, user, host, site, launch):
+    host()
+    iam = api.client("iam")
+    iam.create_instance_profile(InstanceProfileName="web")
+    iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
+    theirs = user(allow("ec2:*"))("ec2")
+    options = {"ImageId": site["image"], "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1,
+               "SubnetId": site["subnet"]}  # fmt: skip
+    theirs.run_instances(**options)
+    profile = {"IamInstanceProfile": {"Name": "web"}}
+    assert code(theirs.run_instances, **options, **profile) == "UnauthorizedOperation"
+    iam.put_user_policy(
+        UserName="operator", PolicyName="pass",
+        PolicyDocument=allow("iam:PassRole", resource="arn:aws:iam::*:role/web"),
+    )  # fmt: skip
+    theirs.run_instances(**options, **profile)
+
+
+def test_a_bucket_s_policy_decides(api, user):
+    s3 = api.client("s3")
+    s3.create_bucket(Bucket="shared")
+    s3.put_object(Bucket="shared", Key="a", Body=b"x")
+    theirs = user()("s3")
+    assert code(theirs.get_object, Bucket="shared", Key="a") == "AccessDenied"
+    arn = user(name="other")("sts").get_caller_identity()["Arn"]
+    me = arn.replace("other", "operator")
+
+    def put(**statement):
+        s3.put_bucket_policy(
+            Bucket="shared",
+            Policy=allow("s3:GetObject", resource="arn:aws:s3:::shared/*", **statement),
+        )
+
+    put(Principal={"AWS": arn})
+    assert code(theirs.get_object, Bucket="shared", Key="a") == "AccessDenied"
+    put(Principal={"AWS": me})
+    assert theirs.get_object(Bucket="shared", Key="a")["Body"].read() == b"x"
+    put(effect="Deny", Principal="*")
+    assert code(s3.get_object, Bucket="shared", Key="a") == "AccessDenied"
+    s3.delete_bucket_policy(Bucket="shared")
+
+
+def test_a_presigned_address_is_as_good_as_its_signer(api, user):
+    s3 = api.client("s3")
+    s3.create_bucket(Bucket="shared")
+    s3.put_object(Bucket="shared", Key="a b", Body=b"x")
+
+    def read(client, change=lambda url: url, **options):
+        url = client.generate_presigned_url(
+            "get_object", Params={"Bucket": "shared", "Key": "a b"}, **options
+        )
+        try:
+            with urllib.request.urlopen(change(url), timeout=5) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    signed = {"signature_version": "s3v4"}
+    assert read(api.client("s3", **signed)) == b"x"
+    assert read(api.client("s3", **signed), lambda url: url.replace("a%20b", "c")) == 403
+    assert read(api.client("s3", **signed), ExpiresIn=-10) == 400
+    assert read(user()("s3", **signed)) == 403

@@ -22,10 +22,9 @@ options:
     description: Tags of what the site has already.
     type: dict
     required: true
-  zones:
-    description: Availability zones that are used.
-    type: list
-    elements: str
+  zone_count:
+    description: In how many availability zones it is to be.
+    type: int
     required: true
   hosts:
     description: The web hosts.
@@ -76,7 +75,7 @@ EXAMPLES = r"""
   preflight:
     name: mustache-production
     tags: {Project: mustache, Environment: production}
-    zones: [eu-west-1a, eu-west-1b]
+    zone_count: 2
     hosts:
       count: 2
       instance_type: t3.small
@@ -95,6 +94,13 @@ account:
   returned: success
   type: str
   sample: "123456789012"
+zones:
+  description: The availability zones; those that have subnets of the site, then others that offer
+    the hosts' type.
+  returned: success
+  type: list
+  elements: str
+  sample: [eu-west-1a, eu-west-1b]
 problems:
   description: What is wrong, a line each.
   returned: when something is wrong
@@ -126,8 +132,35 @@ def account(module):
         module.fail_json(msg=UNKNOWN_CREDENTIALS.format(error))
 
 
+def tagged(tags):
+    return [{"Name": f"tag:{key}", "Values": [str(value)]} for key, value in tags.items()]
+
+
+def offering(ec2, kind):
+    """The zones that have an instance type."""
+    found = ec2.describe_instance_type_offerings(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [kind]}]
+    )["InstanceTypeOfferings"]
+    return [each["Location"] for each in found]
+
+
+def choose_zones(ec2, count, kind, tags):
+    subnets = ec2.describe_subnets(Filters=tagged(tags))["Subnets"]
+    there = preflight.zones_of(subnets)
+    if len(there) >= count:
+        return there[:count]
+    # Zones only: the others are parts of cities and of networks of phones.
+    filters = [
+        {"Name": "zone-type", "Values": ["availability-zone"]},
+        {"Name": "state", "Values": ["available"]},
+    ]
+    available = ec2.describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    names = [each["ZoneName"] for each in available]
+    return preflight.choose_zones(there, names, offering(ec2, kind), count)
+
+
 def own_instances(ec2, tags):
-    filters = [{"Name": f"tag:{key}", "Values": [str(value)]} for key, value in tags.items()]
+    filters = tagged(tags | {"Role": "web"})
     states = ["pending", "running", "stopping", "stopped"]
     pages = ec2.get_paginator("describe_instances").paginate(
         Filters=[*filters, {"Name": "instance-state-name", "Values": states}]
@@ -142,15 +175,10 @@ def hosts(ec2, wanted, zones, tags):
     there = {each["Placement"]["AvailabilityZone"] for each in of_this_type}
     if there.issuperset(zones):
         return []
-    offerings = ec2.describe_instance_type_offerings(
-        LocationType="availability-zone",
-        Filters=[{"Name": "instance-type", "Values": [kind]}],
-    )["InstanceTypeOfferings"]
-    architectures = []
-    if offerings:
+    offered, architectures = offering(ec2, kind), []
+    if offered:
         types = ec2.describe_instance_types(InstanceTypes=[kind])["InstanceTypes"]
         architectures = types[0]["ProcessorInfo"]["SupportedArchitectures"]
-    offered = [each["Location"] for each in offerings]
     return preflight.instance_type(kind, wanted["architecture"], zones, offered, architectures)
 
 
@@ -178,19 +206,21 @@ def database(rds, wanted):
 
 def look(module):
     given = module.params
-    wanted, zones = given["hosts"], given["zones"]
+    ec2, wanted = module.client("ec2"), given["hosts"]
+    zones = choose_zones(ec2, given["zone_count"], wanted["instance_type"], given["tags"])
     problems = [
-        *preflight.name(given["name"]),
+        *preflight.name(given["name"], module.region),
+        *preflight.zones(zones, given["zone_count"]),
         *preflight.domain(given["site_domain"], given["site_zone"]),
         *preflight.network(given["network_cidr"]),
         *preflight.operators(given["operator_cidrs"]),
         *preflight.hosts(wanted["count"], zones),
         *preflight.volume(wanted["volume_type"], wanted["volume_size"], wanted["volume_iops"]),
-        *hosts(module.client("ec2"), wanted, zones, given["tags"]),
+        *hosts(ec2, wanted, zones, given["tags"]),
     ]
     if given["database"]:
         problems += database(module.client("rds"), given["database"])
-    return problems
+    return zones, problems
 
 
 def main():
@@ -198,7 +228,7 @@ def main():
         argument_spec={
             "name": {"type": "str", "required": True},
             "tags": {"type": "dict", "required": True},
-            "zones": {"type": "list", "elements": "str", "required": True},
+            "zone_count": {"type": "int", "required": True},
             "hosts": {
                 "type": "dict",
                 "required": True,
@@ -230,14 +260,17 @@ def main():
     )
     number = account(module)
     try:
-        problems = look(module)
+        zones, problems = look(module)
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg="AWS does not answer what was asked")
     if problems:
         module.fail_json(
-            msg=f"Nothing was touched. {'; '.join(problems)}.", problems=problems, account=number
+            msg=f"Nothing was touched. {'; '.join(problems)}.",
+            problems=problems,
+            account=number,
+            zones=zones,
         )
-    module.exit_json(changed=False, account=number)
+    module.exit_json(changed=False, account=number, zones=zones)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ import re
 
 NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE)
-# The shortest limits of what is called by it: a load balancer has 32, and the bucket of its logs
-# 63 with "-access-logs-" and the account's number.
+# The shortest limits of what is called by it: of a load balancer, and of the bucket of its logs.
 NAME_LENGTH = 32
+BUCKET_LENGTH = 63
+BUCKET = "{}-access-logs-{}-123456789012"
 # A subnet is a /24, of which AWS takes five addresses and the load balancer may take eight.
 HOSTS_A_ZONE = 200
 # Type of volume: smallest and largest size in GiB, least and most IOPS, IOPS a GiB at most.
@@ -52,17 +53,39 @@ def volume(kind, size, iops):
     return problems + between("web_volume_iops", iops, least, most)
 
 
-def name(prefix):
+def zones_of(subnets):
+    """Zones that have ``subnets`` for the public, in the order of their addresses: what is first
+    stays first, whatever comes."""
+    public = [each for each in subnets if each["MapPublicIpOnLaunch"]]
+    public.sort(key=lambda each: ipaddress.IPv4Network(each["CidrBlock"]))
+    return list(dict.fromkeys(each["AvailabilityZone"] for each in public))
+
+
+def choose_zones(there, available, offering, count):
+    """``there`` are the zones that are used, ``offering`` those that have the type of the hosts;
+    without enough of these the others come last, so that what follows can say what they lack."""
+    others = sorted(set(available) - set(there), key=lambda each: (each not in offering, each))
+    return [*there, *others][:count]
+
+
+def zones(found, count):
+    if len(found) >= count:
+        return []
+    return [f"the region has {len(found)} availability zones, and this stage needs {count}"]
+
+
+def name(prefix, region):
     """What everything is called by: PROJECT-ENVIRONMENT."""
     if not NAME.fullmatch(prefix):
         return [
             f"MUSTACHE_ENVIRONMENT: {prefix} cannot be a name on AWS; "
             "use small letters and digits, with single hyphens between them"
         ]
-    if len(prefix) > NAME_LENGTH:
+    most = min(NAME_LENGTH, BUCKET_LENGTH - len(BUCKET.format("", region)))
+    if len(prefix) > most:
         return [
             f"MUSTACHE_ENVIRONMENT: {prefix} has {len(prefix)} letters, and names of load "
-            f"balancers at most {NAME_LENGTH}"
+            f"balancers and buckets leave {most} for it in {region}"
         ]
     return []
 

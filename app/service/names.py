@@ -1,11 +1,9 @@
 """What names resolve to, and which names and addresses are the site's own."""
 
-import http.client
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import closing
 from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -13,13 +11,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http.request import validate_host
 
-from service import edge, health
+from service import edge
 from service.errors import RETRY_AFTER_SECONDS, Problem
 
 LOOKUP_SECONDS = 3
 OWN_SECONDS = 60  # that an answer about ourselves holds
-METADATA_SERVICE = ("169.254.169.254", 80)
-METADATA_SECONDS = 1
 # What the resolver says when it has no answer, other than that there is no such name.
 UNANSWERED = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 
@@ -55,7 +51,7 @@ def is_own(host: str) -> bool:
 
 
 def own_addresses(deadline: float) -> set[str]:
-    """Of this host, of the site's names and, on EC2, the public one that the host does not see.
+    """Of this host, of the site's names and the public one, which the host does not see.
 
     Raises Problem(503) while one of them cannot be told: it might be where the visitor sends us.
     """
@@ -63,8 +59,6 @@ def own_addresses(deadline: float) -> set[str]:
         name: partial(own_lookup, name.lstrip("."), deadline)
         for name in (socket.gethostname(), *names_that_lead_here())
     }
-    if health.instance():
-        questions["public address"] = public_address
     now = time.monotonic()
     for name, ask in questions.items():
         if name not in answers or answers[name][0] < now - OWN_SECONDS:
@@ -72,10 +66,11 @@ def own_addresses(deadline: float) -> set[str]:
                 answers[name] = (now, frozenset(ask()))
             except NoSuchName:
                 pass
-            except (Problem, OSError, http.client.HTTPException) as error:
+            except (Problem, OSError) as error:
                 if name not in answers:
                     raise Problem(503, retry_after=RETRY_AFTER_SECONDS) from error
-    return set().union(*(answers[name][1] for name in questions if name in answers))
+    public = {settings.PUBLIC_ADDRESS} - {""}
+    return public.union(*(answers[name][1] for name in questions if name in answers))
 
 
 def names_that_lead_here() -> list[str]:
@@ -103,18 +98,3 @@ def own_lookup(name: str, deadline: float) -> list[str]:
         if isinstance(cause, socket.gaierror) and cause.errno not in UNANSWERED:
             raise NoSuchName(name) from problem
         raise
-
-
-def public_address() -> list[str]:
-    """What the metadata service says, which follows an Elastic IP as it comes and goes."""
-    token = metadata("PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"})
-    address = metadata("GET", "meta-data/public-ipv4", {"X-aws-ec2-metadata-token": token})
-    return [address] if address else []
-
-
-def metadata(method: str, path: str, headers: dict[str, str]) -> str:
-    """An answer of the metadata service, empty when it knows none."""
-    with closing(http.client.HTTPConnection(*METADATA_SERVICE, METADATA_SECONDS)) as connection:
-        connection.request(method, f"/latest/{path}", headers=headers)
-        response = connection.getresponse()
-        return response.read(1000).decode() if response.status == 200 else ""

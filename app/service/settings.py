@@ -132,6 +132,7 @@ LOGIN_RATE = setting("LOGIN_RATE", read=rate, default="10/300", example="10/300"
 FORBIDDEN_SOURCES = setting(
     "FORBIDDEN_SOURCES", read=networks, default=[], example="203.0.113.0/24"
 )
+PUBLIC_ADDRESS = setting("PUBLIC_ADDRESS", read=env.str, default="", example="203.0.113.7")
 ALLOWED_SOURCES = setting("ALLOWED_SOURCES", read=networks, default=[], example="192.168.7.0/24")
 FILE_UPLOAD_HANDLERS = ["service.bodies.ReadableNames"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + (1 << 20)

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 from cloud import browser
 from cloud.conftest import wait_until
 from cloud.project import ROOT, Project, Visitor, changed, closed, said
@@ -113,8 +114,46 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
     with subtests.test("the secrets on the host are root's"):
         assert on_host("stat -c %U:%a /run/mustache/environment") == "root:600"
 
-    with subtests.test("a second run changes nothing, and --check says so"):
-        assert set(changed(project.play("stage1")).values()) == {0}
+    with subtests.test("the app is kept from the metadata service, and root is not"):
+        ask = "curl --silent --max-time 3 -X PUT http://169.254.169.254/latest/api/token"
+        ask += " -H X-aws-ec2-metadata-token-ttl-seconds:60"
+        assert on_host(f"{ask} --output /dev/null && echo answered") == "answered"
+        refused = on_host(f"runuser -u mustache -- {ask} --output /dev/null || echo $?")
+        assert refused == "7"  # refused at once, not after a while
+        assert f'PUBLIC_ADDRESS="{address}"' in on_host("cat /run/mustache/environment").replace(
+            "\\", ""
+        )
+
+    with (
+        subtests.test("nobody terminates the instance that has the only database by mistake"),
+        pytest.raises(ClientError, match="OperationNotPermitted"),
+    ):
+        cloud.client("ec2").terminate_instances(InstanceIds=[instance["InstanceId"]])
+
+    with subtests.test("the host may put dumps into the bucket, an hour's beside a day's"):
+        on_host("systemctl start mustache-backup && systemctl start mustache-backup")
+        (bucket,) = [
+            each["Name"]
+            for each in cloud.client("s3").list_buckets()["Buckets"]
+            if each["Name"].startswith("mustache-test-backups-us-east-1-")
+        ]
+        found = cloud.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+        hourly = [each for each in found if each["Key"].startswith("dumps/hourly/")]
+        assert 0 < len(hourly) < len(found)
+
+    with subtests.test("a second run changes nothing, and says that a dump has failed"):
+        fail = "/run/systemd/system/mustache-backup.service.d"
+        on_host(
+            f'mkdir {fail} && printf "[Service]\\nRestart=no\\nExecStartPre=/bin/false\\n" '
+            f"> {fail}/fail.conf && systemctl daemon-reload"
+        )
+        on_host("systemctl start mustache-backup || true")
+        output = project.play("stage1")
+        on_host(f"rm -r {fail} && systemctl daemon-reload && systemctl reset-failed")
+        assert set(changed(output).values()) == {0}
+        assert "mustache-test-web-1: mustache-backup.service failed" in said(output)
+
+    with subtests.test("--check says so too"):
         assert set(changed(project.play("stage1", "--check", "--diff")).values()) == {0}
 
     with subtests.test("a mistyped setting is refused by name"):

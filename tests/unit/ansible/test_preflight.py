@@ -3,6 +3,7 @@
 import pytest
 
 from module_utils import preflight
+from tests.unit.ansible.aws import stubbed
 
 ZONES = ["us-east-1a", "us-east-1b"]
 
@@ -38,14 +39,14 @@ def test_volumes_that_it_refuses(volume, said):
 
 @pytest.mark.parametrize("name", ["mustache-local", "mustache-molecule-db-rds", "a1"])
 def test_names_that_everything_can_have(name):
-    assert preflight.name(name) == []
+    assert preflight.name(name, "us-east-1") == []
 
 
 @pytest.mark.parametrize(
     "name", ["mustache-", "mustache--x", "Mustache-local", "mustache-my_env", "m" * 33, "1-local"]
 )
 def test_names_that_aws_refuses_somewhere(name):
-    assert preflight.name(name)
+    assert preflight.name(name, "us-east-1")
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,84 @@ def test_a_database_class():
     assert "does not offer it for PostgreSQL 17" in problems(("16.4", True))[0]
     assert "with a standby" in problems(("17.2", False), multi_az=True)[0]
     assert "from 20 to 65536" in problems(("17.2", True), size=10)[0]
+
+
+def test_the_bucket_with_the_longest_name_bounds_it_where_the_region_is_long():
+    name = "m" * 24
+
+    assert preflight.name(name, "us-east-1") == []
+    assert "leave 23 for it" in preflight.name(name, "ap-northeast-1")[0]
+
+
+def subnet(zone, cidr, public=True):
+    return {"AvailabilityZone": zone, "CidrBlock": cidr, "MapPublicIpOnLaunch": public}
+
+
+def test_zones_that_are_used_stay_and_keep_their_places():
+    subnets = [subnet("x-1d", "10.20.1.0/24"), subnet("x-1b", "10.20.0.0/24"),
+               subnet("x-1a", "10.20.128.0/24", public=False)]  # fmt: skip
+
+    assert preflight.zones_of(subnets) == ["x-1b", "x-1d"]
+
+
+def test_zones_that_offer_the_type_come_first():
+    available, offering = ["x-1a", "x-1c", "x-1d"], ["x-1c", "x-1d"]
+
+    assert preflight.choose_zones([], available, offering, 2) == ["x-1c", "x-1d"]
+    assert preflight.choose_zones(["x-1d"], available, offering, 2) == ["x-1d", "x-1c"]
+    assert preflight.choose_zones([], available, offering, 3) == ["x-1c", "x-1d", "x-1a"]
+    assert preflight.choose_zones([], available, [], 1) == ["x-1a"]
+
+
+def test_a_region_with_too_few_zones():
+    assert preflight.zones(["x-1a", "x-1b"], 2) == []
+    assert "has 1 availability zones" in preflight.zones(["x-1a"], 2)[0]
+
+
+GIVEN = {
+    "name": "mustache-production", "tags": {"Project": "mustache"}, "zone_count": 2,
+    "hosts": {"count": 2, "instance_type": "t3.small", "architecture": "x86_64",
+              "volume_type": "gp3", "volume_size": 20, "volume_iops": 3000},
+    "site_domain": "mustache.example.com", "site_zone": "example.com",
+    "network_cidr": "10.20.0.0/16", "operator_cidrs": ["192.0.2.7/32"],
+}  # fmt: skip
+
+
+def clients():
+    found = {service: stubbed(service) for service in ("sts", "ec2")}
+    found["sts"][1].add_response("get_caller_identity", {"Account": "123456789012"})
+    return {service: client for service, (client, _) in found.items()}, found["ec2"][1]
+
+
+def zones_that_offer_it(ec2, *zones):
+    offered = [{"InstanceType": "t3.small", "Location": zone} for zone in zones]
+    ec2.add_response("describe_instance_type_offerings", {"InstanceTypeOfferings": offered})
+
+
+def test_a_region_whose_zones_have_other_names_is_asked(run):
+    given, ec2 = clients()
+    ec2.add_response("describe_subnets", {"Subnets": []})
+    available = [{"ZoneName": f"x-1{letter}"} for letter in "bcd"]
+    ec2.add_response("describe_availability_zones", {"AvailabilityZones": available})
+    zones_that_offer_it(ec2, "x-1b", "x-1d")
+    ec2.add_response("describe_instances", {"Reservations": []})
+    zones_that_offer_it(ec2, "x-1b", "x-1d")
+    of_intel = {"ProcessorInfo": {"SupportedArchitectures": ["x86_64"]}}
+    ec2.add_response("describe_instance_types", {"InstanceTypes": [of_intel]})
+
+    assert run("preflight", given, **GIVEN)["zones"] == ["x-1b", "x-1d"]
+    ec2.assert_no_pending_responses()
+
+
+def test_a_second_run_asks_for_no_zones(run):
+    given, ec2 = clients()
+    subnets = [subnet("x-1b", "10.20.0.0/24"), subnet("x-1d", "10.20.1.0/24")]
+    ec2.add_response("describe_subnets", {"Subnets": subnets})
+    own = [
+        {"InstanceType": "t3.small", "Placement": {"AvailabilityZone": each["AvailabilityZone"]}}
+        for each in subnets
+    ]
+    ec2.add_response("describe_instances", {"Reservations": [{"Instances": own}]})
+
+    assert run("preflight", given, **GIVEN)["zones"] == ["x-1b", "x-1d"]
+    ec2.assert_no_pending_responses()

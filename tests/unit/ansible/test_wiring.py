@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def wired(name, **variables):
         "network_cidr": "10.20.0.0/16",
         "operator_cidrs": ["192.0.2.7/32"],
         "alarm_emails": [],
+        "operator_access": "ssh",
         "aws_region": "eu-west-1",
         "aws_partition": trust_as_template(PROJECT["aws_partition"]),
         "settings_path": "/mustache/production/web",
@@ -42,7 +44,7 @@ def wired(name, **variables):
         "hostvars": {"localhost": {"aws_account": ACCOUNT, "dns_result": {"zone_id": "Z1"}}},
     }
     templar = Templar(loader=DataLoader(), variables=found | variables)
-    return templar.template(found[name])
+    return templar.template((found | variables)[name])
 
 
 def test_hosts_that_prove_the_name_by_dns_may_write_that_record_only():
@@ -100,7 +102,11 @@ def test_the_boundary_leaves_the_hosts_what_they_are_given():
         for action in listed(each["Action"])
         for resource in listed(each["Resource"])
     ]
-    given = {"site_tls_provider": "letsencrypt", "alarm_emails": ["me@example.com"]}
+    given = {
+        "site_tls_provider": "letsencrypt",
+        "alarm_emails": ["me@example.com"],
+        "operator_access": "session-manager",
+    }
     for each in wired("web_policy_statements", **given):
         for action in listed(each["Action"]):
             for resource in listed(each["Resource"]):
@@ -162,3 +168,18 @@ def test_rds_comes_with_its_subnets_and_security_group_however_it_was_asked_for(
 
 def test_the_wiring_of_hosts_is_not_seen_elsewhere():
     assert set(HERE) & set(ON_HOSTS) == set()
+
+
+def test_session_manager_needs_no_open_port():
+    given = {"operator_access": "session-manager", "aws_instance_id": "i-1"}
+    (web,) = wired("network_security_groups", **given)
+    inventory = yaml.safe_load((ROOT / "inventories/aws/group_vars/all/main.yml").read_text())
+    ways = {name: trusted(inventory[name]) for name in inventory if name.startswith("ssh_")}
+
+    assert [rule["ports"] for rule in web["rules"]] == [[80, 443]]
+    assert "debian_amd64/amazon-ssm-agent.deb" in wired("web_user_data", **given)
+    assert shlex.split(wired("ssh_options", **ways | given))[1].startswith(
+        "ProxyCommand=aws ssm start-session --region eu-west-1 --target i-1 "
+    )
+    assert wired("web_user_data") == wired("ssh_options", **ways) == ""
+    assert [22] in [rule["ports"] for rule in wired("network_security_groups")[0]["rules"]]

@@ -28,13 +28,23 @@ _value:
 """
 
 
+def root_volume(host):
+    """By its device: others may be attached, and none is first by any promise."""
+    root = host["aws_root_device_name"]
+    return next(
+        each["ebs"]["volume_id"]
+        for each in host["aws_block_device_mappings"]
+        if each["device_name"] == root
+    )
+
+
 def web_hosts(hosts):
     return [
         {
             "name": host["inventory_hostname"],
             "id": host["aws_instance_id"],
             "type": host["aws_instance_type"],
-            "volume": host["aws_block_device_mappings"][0]["ebs"]["volume_id"],
+            "volume": root_volume(host),
         }
         for host in hosts
     ]

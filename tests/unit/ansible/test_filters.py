@@ -130,9 +130,10 @@ def test_hosts_are_what_the_inventory_says_of_them():
         "aws_instance_id": "i-1",
         "aws_instance_type": "t3.small",
         "aws_block_device_mappings": [
-            {"ebs": {"volume_id": "vol-1"}},
-            {"ebs": {"volume_id": "vol-2"}},
+            {"device_name": "/dev/sdf", "ebs": {"volume_id": "vol-2"}},
+            {"device_name": "/dev/xvda", "ebs": {"volume_id": "vol-1"}},
         ],
+        "aws_root_device_name": "/dev/xvda",
     }
     wanted = {"name": "shop-web-1", "id": "i-1", "type": "t3.small", "volume": "vol-1"}
 

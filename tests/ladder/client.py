@@ -221,18 +221,19 @@ class Pace:
 class Traffic:
     """The client at work in the background, at a steady pace."""
 
-    # So that one slow answer does not keep the others of its kind from being asked for.
-    WORKERS = 4
+    # So that one slow answer does not keep the others of its kind from being asked for. Of pictures
+    # that meet in one process one is worked on and one waits; a third would be refused.
+    READERS, WRITERS = 4, 2
 
     def __init__(self, client: Client, reads_per_second: float, writes_per_second: float):
         self.client = client
         self._stopped = threading.Event()
         self._threads = [
-            *self._workers("reader", client.read_something, reads_per_second),
-            *self._workers("writer", client.upload, writes_per_second),
+            *self._workers("reader", self.READERS, client.read_something, reads_per_second),
+            *self._workers("writer", self.WRITERS, client.upload, writes_per_second),
         ]
 
-    def _workers(self, name: str, work, per_second: float) -> list[threading.Thread]:
+    def _workers(self, name: str, count: int, work, per_second: float) -> list[threading.Thread]:
         if not per_second:
             return []
         pace = Pace(per_second)
@@ -243,7 +244,7 @@ class Traffic:
 
         return [
             threading.Thread(target=run, name=f"{name}-{number}", daemon=True)
-            for number in range(self.WORKERS)
+            for number in range(count)
         ]
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ picture, so some always are left for pages and health checks. Who finds no place
 a byte of the picture is read. Who got one may still have to wait for a turn, see workbench.py.
 """
 
+import random
 import threading
 
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from service import errors, metrics
 
 PLACES = 3
-RETRY_AFTER_SECONDS = 3
+RETRY_AFTER_SECONDS = (2, 6)  # from and to, so that a crowd does not come back at once
 BUSY = "Too many pictures are being worked on. Try again in a moment."
 # Views that bring or work on pictures, by method.
 WORK = {
@@ -24,9 +25,9 @@ WORK = {
 places = threading.BoundedSemaphore(PLACES)
 
 
-def busy() -> errors.Problem:
+def busy(why: str = BUSY) -> errors.Problem:
     metrics.BUSY.inc()
-    return errors.Problem(503, BUSY, RETRY_AFTER_SECONDS)
+    return errors.Problem(503, why, random.randint(*RETRY_AFTER_SECONDS))  # noqa: S311  # no secret
 
 
 class AdmissionMiddleware:

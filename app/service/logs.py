@@ -14,12 +14,20 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
+def brings_a_traceback(record: logging.LogRecord) -> bool:
+    """Every 503 on purpose would be an error of ours else; service.request has its line already."""
+    return bool(record.exc_info)
+
+
 def dictionary(level: str = "INFO") -> dict:
     """The configuration for `logging.config.dictConfig`, shared by Django and gunicorn."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "service.logs.RequestIdFilter"}},
+        "filters": {
+            "request_id": {"()": "service.logs.RequestIdFilter"},
+            "traceback": {"()": lambda: brings_a_traceback},
+        },
         "formatters": {
             "json": {
                 "()": "pythonjsonlogger.json.JsonFormatter",
@@ -38,7 +46,7 @@ def dictionary(level: str = "INFO") -> dict:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # service.request has one line for every request already.
-            "django.request": {"level": "ERROR"},
+            "django.request": {"level": "ERROR", "filters": ["traceback"]},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "gunicorn.error": {"level": level, "propagate": True, "handlers": []},
             "gunicorn.access": {"level": "CRITICAL", "propagate": False, "handlers": []},

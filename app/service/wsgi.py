@@ -11,7 +11,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
 
 DRAIN_SECONDS = 2
-CHUNK = 1 << 16
+CHUNK = 1 << 20
 
 django = get_wsgi_application()
 

@@ -94,7 +94,7 @@ def refusals() -> Iterator[None]:
     except mustache.PictureError as error:
         metrics.REFUSED.labels(type(error).__name__).inc()
         if isinstance(error, mustache.TookTooLong):  # than an idle host needs for any it takes
-            raise Problem(503, str(error), admission.RETRY_AFTER_SECONDS) from error
+            raise admission.busy(str(error)) from error
         status = 413 if isinstance(error, TOO_LARGE) else 415
         raise Problem(status, str(error)) from error
 

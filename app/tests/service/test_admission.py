@@ -58,6 +58,11 @@ def waits(monkeypatch) -> threading.Event:
     return event
 
 
+def assert_busy(problem: Problem) -> None:
+    assert problem.status == 503
+    assert 2 <= problem.retry_after <= 6
+
+
 @pytest.mark.parametrize("worked", [workbench.mustachify, make])
 def test_one_works_one_waits_and_the_next_is_sent_away(work, waits, face, worked):
     with ThreadPoolExecutor(2) as pool:
@@ -68,7 +73,7 @@ def test_one_works_one_waits_and_the_next_is_sent_away(work, waits, face, worked
         for _ in range(3):
             with pytest.raises(Problem) as refused:
                 worked(face, "walrus")
-            assert (refused.value.status, refused.value.retry_after) == (503, 3)
+            assert_busy(refused.value)
         work.may_end.release(2)
         assert first.result(20)
         assert second.result(20)
@@ -84,7 +89,7 @@ def test_who_waits_too_long_is_told_to_come_back(monkeypatch, work, face):
         monkeypatch.setattr(workbench, "MOST_SECONDS", 0.01)
         with pytest.raises(Problem) as refused:
             workbench.mustachify(face, "walrus")
-        assert (refused.value.status, refused.value.retry_after) == (503, 3)
+        assert_busy(refused.value)
         work.may_end.release()
         assert first.result(20).faces
     assert not workbench.turn.someone_waits
@@ -94,7 +99,7 @@ def test_work_has_a_deadline(monkeypatch, face):
     monkeypatch.setattr(workbench, "MOST_SECONDS", 0)
     with pytest.raises(Problem) as refused:
         workbench.mustachify(face, "walrus")
-    assert (refused.value.status, refused.value.retry_after) == (503, 3)
+    assert_busy(refused.value)
 
 
 def test_a_picture_that_is_refused_frees_the_place(face):
@@ -146,7 +151,8 @@ def test_who_finds_no_place_is_told_so_before_the_picture_is_read(method, name):
         answer = client.generic(
             method, paths()[name], b"x", "multipart/form-data; boundary=x", **sent
         )
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+    assert answer.status_code == 503
+    assert 2 <= int(answer.headers["Retry-After"]) <= 6
     assert client.generic(method, paths()[name]).status_code != 503
 
 

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import logging.config
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InternalError, OperationalError
+from django.test import Client
 from service import logs
-from service.errors import StoreUnavailable
+from service.errors import Problem, StoreUnavailable
 from service.pictures import uploads
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +90,17 @@ def test_session_that_cannot_be_saved(client, face, monkeypatch, error):
     monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.save", fail)
     response = client.post("/", {"image": SimpleUploadedFile("me.jpg", face)})
     assert response.status_code == 503
+
+
+@pytest.mark.parametrize(("problem", "lines"), [(Problem(503), 0), (ZeroDivisionError(), 1)])
+def test_only_what_we_did_not_mean_is_an_error_in_the_log(monkeypatch, caplog, problem, lines):
+    """With a traceback. What is refused on purpose has its line of the request."""
+
+    def fail(*arguments):
+        raise problem
+
+    logging.config.dictConfig(logs.dictionary() | {"handlers": {}, "root": {}})
+    monkeypatch.setattr("service.pictures.paging.page", fail)
+    Client(raise_request_exception=False).get("/gallery")
+    found = [record for record in caplog.records if record.name == "django.request"]
+    assert len(found) == lines

@@ -67,6 +67,11 @@ def field(name: str, where: str, about: dict, required: bool | None) -> dict:
 
 CURL = {
     ("post", "/api/pictures"): "curl -F image=@me.jpg -F style=handlebar {base}/api/pictures",
+    ("post", "/api/uploads"): (
+        "curl -X POST {base}/api/uploads   # says URL, FIELDS and KEY\n"
+        "curl -F policy=FIELDS -F file=@me.jpg URL\n"
+        "curl -F key=KEY -F style=handlebar {base}/api/pictures"
+    ),
     ("get", "/api/pictures"): "curl '{base}/api/pictures?limit=10'",
     ("get", "/api/pictures/{public_id}"): "curl {base}/api/pictures/ID",
     ("delete", "/api/pictures/{public_id}"): (

@@ -1,5 +1,6 @@
 """The JSON API and /mustachify, described at /api/openapi.json and, for people, at /api/docs."""
 
+from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -16,10 +17,10 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from service import addresses, caching, errors, fetch
 from service.errors import Problem
-from service.pictures import files, forms, media, originals, owners, paging, uploads, workbench
+from service.pictures import files, intake, media, originals, owners, paging, uploads, workbench
 from service.pictures import styles as mustaches
 from service.pictures.records import Picture, records
-from service.pictures.schemas import CreatedOut, ErrorOut, PageOut, PictureOut, StylesOut
+from service.pictures.schemas import CreatedOut, ErrorOut, OfferOut, PageOut, PictureOut, StylesOut
 from service.ratelimit import limits
 
 
@@ -77,17 +78,32 @@ def as_out(picture: Picture) -> dict:
 )
 def create(
     request: HttpRequest,
-    image: Annotated[UploadedFile, File(description="The picture")],
+    image: Annotated[UploadedFile | None, File(description="The picture")] = None,
+    key: Annotated[
+        str, Form(description="Instead of image: the key of one sent before", max_length=100)
+    ] = "",
     style: Annotated[str, Form(description="A name of /api/styles, or random")] = "random",
     unlisted: Annotated[
         Literal["true", "false"], Form(description="Keep it out of the gallery")
     ] = "false",
 ):
     limits.check("upload", request)
-    data, style = forms.read(image), mustaches.choose(style)
-    workbench.charge(request, data)
-    picture, token = uploads.create(data, style, listed=unlisted == "false")
+    style = mustaches.choose(style)
+    with intake.taken(image, key, owners.owner(request)) as data:
+        workbench.charge(request, data)
+        picture, token = uploads.create(data, style, listed=unlisted == "false")
     return Status(201, as_out(picture) | {"token": token})
+
+
+@api.post(
+    "/api/uploads",
+    response={201: OfferOut, **problems(429, 503)},
+    tags=["pictures"],
+    summary="Where to send a picture before it is named by its key",
+)
+def offer(request: HttpRequest):
+    limits.check("offer", request)
+    return Status(201, asdict(intake.offer(request)))
 
 
 @api.get(

@@ -1,5 +1,6 @@
 """The API's bodies. Coordinates are pixels of the picture as displayed; angles run clockwise."""
 
+from datetime import datetime
 from typing import Annotated
 
 from ninja import Field, Schema
@@ -40,6 +41,16 @@ class PictureOut(Schema):
 
 class CreatedOut(PictureOut):
     token: str = Field(description="Deletes this picture; shown only this once")
+
+
+class OfferOut(Schema):
+    key: str = Field(description="What POST /api/pictures takes instead of the picture; a secret")
+    url: str = Field(description="Where to POST the form; any 2xx is a yes")
+    fields: dict[str, str] = Field(
+        description="Fields of the form, before its last: the picture, as `file`"
+    )
+    max_bytes: int = Field(description="The largest picture that is taken")
+    expires: datetime
 
 
 class PageOut(Schema):

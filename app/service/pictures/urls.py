@@ -1,10 +1,10 @@
 from django.urls import path, register_converter
 
-from service.pictures import drawings, media, views
+from service.pictures import drawings, intake, media, views
 
 
 class FileName:
-    """The names that uploads.work_out gives, so that no other reaches the storage."""
+    """The names that making.py gives, so that no other reaches the storage."""
 
     regex = r"[0-9a-f]{64}/[a-z0-9-]+\.[a-z]+"
 
@@ -29,5 +29,6 @@ urlpatterns = [
     path("p/<id:public_id>/style", views.change_style, name="style"),
     path("p/<id:public_id>/delete", views.delete, name="delete"),
     path("styles/<slug:name>.webp", drawings.drawing, name="drawing"),
+    path("api/uploads/file", intake.receive, name="receive"),
     path("media/<file:name>", media.media, name="media"),
 ]

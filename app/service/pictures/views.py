@@ -43,13 +43,15 @@ def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         raise Problem(400, " ".join(chain.from_iterable(form.errors.values())))
-    if form.cleaned_data["src"] and not form.cleaned_data["image"]:
+    if form.asks_to_fetch():
         limits.check("fetch", request)
     style = form.style_name()
     owner = owners.owner_to_be(request)
-    data = form.picture()
-    workbench.charge(request, data)
-    picture, _ = uploads.create(data, style, owner=owner, listed=not form.cleaned_data["unlisted"])
+    with form.picture(owner) as data:
+        workbench.charge(request, data)
+        picture, _ = uploads.create(
+            data, style, owner=owner, listed=not form.cleaned_data["unlisted"]
+        )
     owners.remember(request, owner)
     return go_to(request, picture.get_absolute_url())
 

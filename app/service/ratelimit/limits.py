@@ -23,6 +23,7 @@ def check(limit: str, request: HttpRequest, cost: int = 1) -> None:
     """Count this request against `limit`; raise Problem(429) if it is more than is allowed."""
     allowed, seconds = {
         "upload": settings.UPLOAD_RATE,
+        "offer": settings.UPLOAD_RATE,
         "fetch": settings.FETCH_RATE,
         "work": settings.WORK_RATE,
         "login": settings.LOGIN_RATE,

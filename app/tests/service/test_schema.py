@@ -19,4 +19,4 @@ def test_api_keeps_what_its_description_says(sqlite_site):
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[:8000]
-    assert "6 selected / 6 total" in done.stdout
+    assert "7 selected / 7 total" in done.stdout

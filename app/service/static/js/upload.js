@@ -101,25 +101,53 @@ for (const radio of form.elements.style) radio.addEventListener("change", wear);
 wear();
 
 // --- Sending ---
-function send() {
+// The picture goes where POST /api/uploads says, with progress; then the form names it by its key.
+// If any of that fails, the form brings the picture itself, as without this script.
+function post(address, body) {
   const request = new XMLHttpRequest();
-  request.open("POST", form.action);
+  request.open("POST", address);
   request.setRequestHeader("Accept", "application/json");
   request.responseType = "json";
-  request.upload.addEventListener("progress", (event) => {
-    if (!event.lengthComputable) return;
-    progress.value = (100 * event.loaded) / event.total;
-    if (event.loaded === event.total) say("Lathering, measuring, growing…");
+  if (body?.get("file") ?? body?.get("image")?.size) {
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) progress.value = (100 * event.loaded) / event.total;
+    });
+  }
+  return new Promise((resolve) => {
+    request.addEventListener("load", () => resolve(request));
+    request.addEventListener("error", () => resolve(null));
+    request.send(body);
   });
-  request.addEventListener("load", () => {
-    if (request.status === 201) {
-      location.assign(request.response.location);
-    } else {
-      failed(request.response?.detail ?? "Something went wrong. Please try again.");
-    }
-  });
-  request.addEventListener("error", () => failed("The connection broke. Please try again."));
-  request.send(new FormData(form));
+}
+
+// The key of the picture, once it is there.
+async function deliver(file) {
+  const offer = await post("/api/uploads");
+  if (offer?.status !== 201 || !offer.response) return null;
+  const { key, url, fields } = offer.response;
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  body.append("file", file);
+  const answer = await post(url, body);
+  return answer && answer.status >= 200 && answer.status < 300 ? key : null;
+}
+
+async function send() {
+  const body = new FormData(form);
+  const file = input.files[0];
+  const key = file && file.size <= maxBytes ? await deliver(file) : null;
+  if (key) {
+    body.delete("image");
+    body.set("key", key);
+    say("Lathering, measuring, growing…");
+  }
+  const answer = await post(form.action, body);
+  if (answer?.status === 201) {
+    location.assign(answer.response.location);
+  } else {
+    const problem = answer ? "Something went wrong. Please try again." : "The connection broke. Please try again.";
+    failed(answer?.response?.detail ?? problem);
+  }
 }
 
 function failed(text) {

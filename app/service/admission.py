@@ -17,7 +17,7 @@ RETRY_AFTER_SECONDS = (2, 6)  # from and to, so that a crowd does not come back 
 BUSY = "Too many pictures are being worked on. Try again in a moment."
 # Views that bring or work on pictures, by method.
 WORK = {
-    "POST": {"home", "style", "api:create"},
+    "POST": {"home", "style", "receive", "api:create"},
     "GET": {"api:mustachify"},
     "HEAD": {"api:mustachify"},
 }

@@ -33,6 +33,8 @@ LASTS = timedelta(minutes=15)
 SALT = "service.pictures.intake"
 # Where the database keeps files, they must not fill it; whoever is refused sends the plain form.
 MOST_WAITING = 50
+# No picture, or one that is too large: that stays so.
+HOPELESS = {413, 415}
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def waiting() -> list[str]:
 def taken(image: UploadedFile | None, key: str, owner: str) -> Iterator[bytes]:
     """The picture, from the request itself or by its key, of which one must be given.
 
-    What was sent before is deleted at the end, unless it is our fault that nothing came of it.
+    What was sent before is deleted at the end, unless trying again may help.
     """
     if not key:
         yield read(image, "image")
@@ -104,7 +106,7 @@ def taken(image: UploadedFile | None, key: str, owner: str) -> Iterator[bytes]:
     try:
         yield contents(name)
     except Problem as problem:
-        if problem.status < 500:
+        if problem.status in HOPELESS:
             files.delete([name])
         raise
     with suppress(StoreUnavailable):

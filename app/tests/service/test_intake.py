@@ -140,12 +140,13 @@ def test_what_is_no_picture_is_gone_at_once(client, stored):
     assert not stored()
 
 
-def test_it_waits_while_nothing_came_of_it_by_our_fault(client, sent, stored, monkeypatch):
+@pytest.mark.parametrize("status", [429, 503])
+def test_it_waits_for_another_try(client, sent, stored, monkeypatch, status):
     def busy(*arguments, **options):
-        raise intake.Problem(503)
+        raise intake.Problem(status)
 
     monkeypatch.setattr("service.pictures.uploads.create", busy)
-    assert take(client, sent["key"]).status_code == 503
+    assert take(client, sent["key"]).status_code == status
     assert incoming(stored)
     monkeypatch.undo()
     assert take(client, sent["key"]).status_code == 201

@@ -33,6 +33,24 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A rule of a network ACL: packets that match it pass, or they do not."""
+
+    allow: bool
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class Acl:
+    """A subnet's network ACL. It knows no connections: answers need a rule too."""
+
+    subnet: str
+    block: str
+    ingress: tuple[Entry, ...] = ()
+    egress: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
 class Interface:
     """A host's network interface as the firewall sees it.
 
@@ -49,6 +67,7 @@ class Interface:
     public: tuple[str, ...] = ()
     internet: bool = False
     isolated: bool = False
+    acl: Acl | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +90,9 @@ def render(cloud_id: str, interfaces: Iterable[Interface], services: Services) -
     ours = f'"lc{cloud_id}*"'
     public = {address: each.address for each in interfaces for address in each.public}
     chains = "".join(_chains(each) for each in interfaces)
+    acls = {each.acl.subnet: each.acl for each in interfaces if each.acl}
+    chains += "".join(_acl_chains(each) for _, each in sorted(acls.items()))
+    leave, enter = _subnets("out", "saddr", interfaces), _subnets("in", "daddr", interfaces)
     return f"""\
 table inet {name} {{}}
 delete table inet {name}
@@ -101,7 +123,7 @@ table inet {name} {{
         iifname != {ours} oifname != {ours} accept
         ip saddr @isolated drop
         ip daddr @isolated drop
-        ct state established,related accept
+{leave}{enter}        ct state established,related accept
         iifname {ours} jump from_host
         iifname != {ours} drop
         oifname {ours} jump to_host
@@ -120,7 +142,8 @@ table inet {name} {{
         type filter hook input priority filter; policy accept;
         iifname != {ours} accept
         ip saddr @isolated drop
-        ct state established,related accept
+        ct mark {PLATFORM_MARK:#x} accept
+{_answers(leave)}        ct state established,related accept
         ct status dnat accept
         drop
     }}
@@ -128,8 +151,9 @@ table inet {name} {{
         type filter hook output priority filter; policy accept;
         ip daddr != @hosts accept
         ip daddr @isolated drop
-        ct state established,related accept
-        meta mark {PLATFORM_MARK:#x} accept
+        meta mark {PLATFORM_MARK:#x} ct mark set {PLATFORM_MARK:#x} accept
+        ct direction reply accept
+{enter}        ct state established,related accept
         ct status & dnat == 0 reject with icmpx type admin-prohibited
         jump to_host
     }}
@@ -169,6 +193,34 @@ def _chains(interface: Interface) -> str:
 def _chain(direction: str, peer: str, interface: Interface, rules: Iterable[Rule]) -> str:
     lines = "".join(f"        {line}\n" for rule in rules for line in _match(rule, peer))
     return f"    chain {direction}-{interface.id} {{\n{lines}        drop\n    }}\n"
+
+
+def _acl_chains(acl: Acl) -> str:
+    """What leaves and enters a subnet; inside it no packet meets the ACL."""
+    chains = ""
+    for direction, peer, entries in (("in", "saddr", acl.ingress), ("out", "daddr", acl.egress)):
+        lines = [f"ip {peer} {acl.block} return"]
+        for entry in entries:
+            verdict = "return" if entry.allow else "drop"
+            lines += [
+                f"{line.removesuffix('return')}{verdict}" for line in _match(entry.rule, peer)
+            ]
+        body = "".join(f"        {line}\n" for line in lines)
+        chains += f"    chain {direction}-{acl.subnet} {{\n{body}        drop\n    }}\n"
+    return chains
+
+
+def _subnets(direction: str, peer: str, interfaces: Iterable[Interface]) -> str:
+    """The line that leads packets of hosts to their subnet's ACL; none without one."""
+    listed = ", ".join(
+        f"{e.address} : jump {direction}-{e.acl.subnet}" for e in interfaces if e.acl
+    )
+    return f"        ip {peer} vmap {{ {listed} }}\n" if listed else ""
+
+
+def _answers(line: str) -> str:
+    """The same for answers to this machine; what hosts ask it is the platform's, as on AWS."""
+    return line.replace("        ip", "        ct direction reply ip")
 
 
 def _match(rule: Rule, peer: str) -> list[str]:

@@ -9,6 +9,8 @@ import json
 import os
 import re
 import shutil
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from localcloud import shell
@@ -59,6 +61,20 @@ class Storage:
         if not frozen:
             os.sync()
         _copy(self.image(volume_id), self.snapshots / f"{snapshot_id}.img")
+
+    @contextmanager
+    def snapshot_mounted(self, snapshot_id: str):
+        """Where the file system of a snapshot can be read meanwhile."""
+        file = self.snapshots / f"{snapshot_id}.img"
+        self.hosts.mkdir(parents=True, exist_ok=True)
+        point = Path(tempfile.mkdtemp(prefix="snapshot-", dir=self.hosts))
+        try:
+            # it was taken of a file system at rest: there is no log to replay
+            shell.run("mount", "-o", "loop,ro,nouuid,norecovery", file, point)
+            yield point
+        finally:
+            shell.run("umount", point, check=False)
+            point.rmdir()
 
     def clone(self, volume_id: str, new_id: str) -> None:
         """Make a volume that is a copy of another one; hold writes to that one meanwhile."""

@@ -1,17 +1,21 @@
 """AMIs: Debian's own, and images made from hosts as a further read-only layer."""
 
 import shutil
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.responses.amis import AmisResponse
 
 from localcloud import image, shell
 from localcloud.hooks import hook
 from localcloud.services.base import Row, Service
-from localcloud.services.instances import root_volume_id
+from localcloud.services.instances import Instances, root_volume_id
+from localcloud.services.volumes import Volumes
 from localcloud.settings import DEBIAN_ACCOUNT
 
 ROOT_DEVICE = "/dev/xvda"
@@ -25,6 +29,10 @@ PRIVATE = (
 
 class Images(Service):
     """DescribeImages finds Debian 13 as on AWS; CreateImage keeps what a host wrote."""
+
+    def __init__(self, cloud):
+        super().__init__(cloud)
+        self._request = threading.local()  # .params: what this thread's call asks for
 
     def adopt(self) -> list[str]:
         """Offer the Debian image; earlier ones stay while the API's state names them."""
@@ -49,7 +57,7 @@ class Images(Service):
                 region_name=f"{backend.region_name}a",
             )
             debian.layers = [str(self.cloud.base_image)]
-            debian.root_size = 8
+            _describe_root(debian, ROOT_DEVICE, 8)
             backend.amis[image_id] = debian
         for part in self.directory.glob("*.part"):
             shutil.rmtree(part)  # of a process that was killed
@@ -59,17 +67,34 @@ class Images(Service):
     def directory(self) -> Path:
         return self.cloud.settings.state / "images"
 
+    @hook(AmisResponse, "create_image", "self")
+    def create_by_request(self, original, response):
+        """moto drops whether to reboot, and which volumes to take along."""
+        self._request.params = dict(response.params)
+        try:
+            return original(response)
+        finally:
+            self._request.params = {}
+
     @hook(AmiBackend, "create_image", "self, instance_id, name, description, tag_specifications")
     def create(self, original, backend, instance_id, name, description, tag_specifications):
-        if any(each.name == name and each.owner_id == backend.account_id
-               for each in backend.amis.values()):  # fmt: skip
-            raise EC2ClientError("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
+        _check_name(backend, name)
+        asked = getattr(self._request, "params", {})
         instance = backend.get_instance(instance_id)
+        root = instance.root_device_name
+        volumes, added = _volumes(instance, asked.get("BlockDeviceMappings", []))
         # moto knows no tags for the snapshot beside the image's
         image_tags = [each for each in tag_specifications if each["ResourceType"] == "image"]
         made = original(backend, instance_id, name, description, image_tags)
         try:
-            layer = self._copy(instance, made.id)
+            with self._still(instance, reboot=not asked.get("NoReboot")):
+                layer = self._copy(instance, made.id)
+                snapshots = {
+                    device: backend.create_snapshot(
+                        volume.id, f"Created by CreateImage({instance_id})"
+                    )
+                    for device, (volume, _) in volumes.items()
+                }
         except (shell.CommandError, OSError) as error:
             backend.deregister_image(made.id)
             raise EC2ClientError(
@@ -77,14 +102,91 @@ class Images(Service):
             ) from error
         for specification in tag_specifications:
             if specification["ResourceType"] == "snapshot":
-                made.ebs_snapshot.add_tags(
-                    {each["Key"]: each["Value"] for each in specification["Tags"]}
-                )
+                tags = {each["Key"]: each["Value"] for each in specification["Tags"]}
+                for snapshot in (made.ebs_snapshot, *snapshots.values()):
+                    snapshot.add_tags(tags)
         made.layers = [str(layer), *instance.layers]
-        made.root_device_name = instance.root_device_name
-        made.root_device_type = "ebs"
-        made.root_size = backend.get_volume(root_volume_id(instance)).size
+        _describe_root(made, root, backend.get_volume(root_volume_id(instance)).size)
+        made.volumes = [
+            {"DeviceName": device, "Ebs": {**ebs, "SnapshotId": snapshots[device].id}}
+            for device, (_, ebs) in volumes.items()
+        ] + added
         return made
+
+    @contextmanager
+    def _still(self, instance, reboot: bool):
+        """Let the instance stand still: shut down, unless it may not be rebooted."""
+        instances, backend = self.cloud.service(Instances), self.cloud.backend("ec2")
+        devices = instance.block_device_mapping.values()
+        volumes = [backend.get_volume(each.volume_id) for each in devices]
+        if reboot and instance.state == "running":
+            with instances.rebooting(instance):
+                yield
+        else:
+            with self.cloud.service(Volumes).frozen(volumes):
+                yield
+
+    @hook(AmisResponse, "register_image", "self")
+    def register_by_request(self, original, response):
+        self._request.params = dict(response.params)
+        try:
+            return original(response)
+        finally:
+            self._request.params = {}
+
+    @hook(AmiBackend, "register_image", "self, name, description")
+    def register(self, original, backend, name=None, description=None):
+        """An image out of snapshots; its root's must be of a host's root volume."""
+        asked = getattr(self._request, "params", {})
+        _check_name(backend, name)
+        mappings = {each["DeviceName"]: each.get("Ebs") or {}
+                    for each in asked.get("BlockDeviceMappings", [])}  # fmt: skip
+        device = asked.get("RootDeviceName") or ROOT_DEVICE
+        root = mappings.pop(device, {})
+        snapshot = backend.get_snapshot(root["SnapshotId"]) if root.get("SnapshotId") else None
+        if not hasattr(snapshot, "layers"):
+            raise EC2ClientError(
+                "InvalidBlockDeviceMapping",
+                f"The root device {device} needs a snapshot of a root volume: no host of this "
+                "local cloud could start from another one.",
+            )
+        made = original(backend, name, description)
+        with self.cloud.storage.snapshot_mounted(snapshot.id) as volume:
+            layer = self._copy_layer(volume / "upper", made.id)
+        made.layers = [str(layer), *snapshot.layers]
+        made.architecture, made.virtualization_type = "x86_64", "hvm"
+        backend.snapshots.pop(made.ebs_snapshot.id)
+        made.ebs_snapshot = snapshot
+        _describe_root(made, device, int(root.get("VolumeSize") or snapshot.volume_size))
+        made.volumes = [{"DeviceName": name, "Ebs": ebs} for name, ebs in mappings.items()]
+        return made
+
+    @hook(AmiBackend, "copy_image", "self, source_image_id, source_region, name, description")
+    def copy(self, original, backend, source_image_id, source_region, *args, **kwargs):
+        source = backend.amis.get(source_image_id)
+        if source_region != backend.region_name or source is None:
+            raise EC2ClientError(
+                "InvalidAMIID.NotFound",
+                f"The image id '[{source_image_id}]' does not exist in {source_region} of this "
+                "local cloud",
+            )
+        made = original(backend, source_image_id, source_region, *args, **kwargs)
+        made.layers = source.layers
+        made.volumes = list(getattr(source, "volumes", ()))
+        _describe_root(made, source.root_device_name, source.root_size)
+        return made
+
+    @hook(Ami, "block_device_mappings", "self")
+    def mappings(self, original, image):
+        """moto's root has 15 GiB, whatever it is."""
+        root = {
+            "SnapshotId": image.ebs_snapshot.id,
+            "VolumeSize": getattr(image, "root_size", 8),
+            "VolumeType": "gp3",
+            "DeleteOnTermination": True,
+            "Encrypted": False,
+        }
+        return [{"DeviceName": image.root_device_name, "Ebs": root}, *getattr(image, "volumes", ())]
 
     @hook(AmiBackend, "deregister_image", "self, ami_id")
     def deregister(self, original, backend, ami_id):
@@ -119,16 +221,19 @@ class Images(Service):
             storage.mount_root(
                 instance.id, root_volume_id(instance), [Path(each) for each in instance.layers]
             )
-        layer = self.directory / image_id
-        part = layer.with_suffix(".part")
         try:
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            # -a keeps the overlay's whiteouts and attributes, which make deletions visible
-            shell.run("cp", "--archive", f"{upper}/.", part, timeout=600)
+            return self._copy_layer(upper, image_id)
         finally:
             if not mounted:
                 storage.unmount_root(instance.id, root_volume_id(instance))
+
+    def _copy_layer(self, upper: Path, image_id: str) -> Path:
+        layer = self.directory / image_id
+        part = layer.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        # -a keeps the overlay's whiteouts and attributes, which make deletions visible
+        shell.run("cp", "--archive", f"{upper}/.", part, timeout=600)
         for pattern in PRIVATE:
             for path in part.glob(pattern):
                 if path.is_dir() and not path.is_symlink():
@@ -149,3 +254,38 @@ class Images(Service):
         for path in self.directory.iterdir():
             if path.suffix != ".part" and str(path) not in needed:
                 shutil.rmtree(path)
+
+
+def _check_name(backend, name: str) -> None:
+    for each in backend.amis.values():
+        if each.name == name and each.owner_id == backend.account_id:
+            raise EC2ClientError("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
+
+
+def _describe_root(image: Ami, device: str, size: int) -> None:
+    image.root_device_name, image.root_device_type, image.root_size = device, "ebs", size
+    image.ebs_snapshot.size = size
+
+
+def _volumes(instance, mappings: list[dict]) -> tuple[dict, list[dict]]:
+    """Volumes that go into an image: by device those of the instance, and new ones."""
+    asked = {each["DeviceName"]: each for each in mappings}
+    volumes = {}
+    for device, mapping in instance.block_device_mapping.items():
+        if device == instance.root_device_name or "NoDevice" in asked.get(device, {}):
+            continue
+        volume = instance.ec2_backend.get_volume(mapping.volume_id)
+        ebs = {
+            "VolumeSize": volume.size,
+            "VolumeType": volume.volume_type,
+            "DeleteOnTermination": mapping.delete_on_termination,
+            **({"Iops": volume.iops} if volume.volume_type in ("io1", "io2") else {}),
+            **(asked.get(device, {}).get("Ebs") or {}),
+        }
+        volumes[device] = volume, ebs
+    added = [
+        {"DeviceName": device, "Ebs": dict(each["Ebs"])}
+        for device, each in asked.items()
+        if device not in instance.block_device_mapping and each.get("Ebs")
+    ]
+    return volumes, added

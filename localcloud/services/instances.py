@@ -451,6 +451,16 @@ class Instances(Service):
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(action, instances))
 
+    @contextmanager
+    def rebooting(self, instance: Instance):
+        """Shut an instance down, and boot it again afterwards."""
+        with self._changing([instance]):
+            self._halt(instance)
+            try:
+                yield
+            finally:
+                self._boot(instance)
+
     def _boot(self, instance: Instance) -> None:
         root_volume = root_volume_id(instance)
         cpus, memory = limits(instance.instance_type)

@@ -121,11 +121,11 @@ def _check_size(ebs: dict, backend) -> None:
     """A volume's size: its own, or its snapshot's."""
     snapshot = backend.get_snapshot(ebs["SnapshotId"]) if ebs.get("SnapshotId") else None
     if snapshot:
-        ebs.setdefault("VolumeSize", snapshot.volume.size)
-        if int(ebs["VolumeSize"]) < int(snapshot.volume.size):
+        ebs.setdefault("VolumeSize", snapshot.volume_size)
+        if int(ebs["VolumeSize"]) < int(snapshot.volume_size):
             raise _bad_mapping(
                 f"Volume of size {ebs['VolumeSize']}GB is smaller than snapshot '{snapshot.id}', "
-                f"expect size >= {snapshot.volume.size}GB"
+                f"expect size >= {snapshot.volume_size}GB"
             )
     elif not ebs.get("VolumeSize"):
         raise MissingParameterError("size or snapshotId")

@@ -17,6 +17,7 @@ from localcloud.network import conflicting_route
 from localcloud.services import dependencies
 from localcloud.services.base import Row, Service
 from localcloud.services.instances import tag
+from localcloud.services.network_acls import NetworkAcls
 from localcloud.services.security_groups import SecurityGroups
 
 log = logging.getLogger("localcloud.network")
@@ -236,6 +237,7 @@ class Interfaces(Service):
             public=(public_ip,) if public_ip and routed else (),
             internet=bool((public_ip and routed) or translated),
             isolated=address in self.cloud.isolated,
+            acl=self.cloud.service(NetworkAcls).of(subnet),
         )
 
     def rows(self) -> list[Row]:

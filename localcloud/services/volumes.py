@@ -1,11 +1,16 @@
 """EBS volumes and snapshots: sparse files on loop devices, with size and IOPS that count."""
 
 import logging
+import os
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 from inspect import signature
 from pathlib import Path
 
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot, Volume, VolumeAttachment
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 from localcloud.hooks import hook
 from localcloud.services.base import Row, Service
@@ -32,12 +37,16 @@ class Volumes(Service):
 
     def __init__(self, cloud):
         super().__init__(cloud)
+        self._freezing = threading.RLock()
+        self._frozen: list[tuple] = []
         self._unlimited: set[str] = set()  # attached, but this machine cannot hold them to IOPS
 
     @hook(EBSBackend, "create_volume",
           "self, size, zone_name, snapshot_id, encrypted, kms_key_id, volume_type, iops, "
           "throughput, multi_attach_enabled")  # fmt: skip
     def create(self, original, backend, size, zone_name, snapshot_id=None, *args, **kwargs):
+        if snapshot_id and size is None:
+            size = backend.get_snapshot(snapshot_id).volume_size
         bound = signature(original).bind(backend, size, zone_name, snapshot_id, *args, **kwargs)
         _check_type(bound.arguments.get("volume_type") or "gp2", size)
         volume = original(backend, size, zone_name, snapshot_id, *args, **kwargs)
@@ -104,15 +113,59 @@ class Volumes(Service):
     def snapshot(self, original, backend, volume_id, description, owner_id=None, from_ami=None):
         snapshot = original(backend, volume_id, description, owner_id, from_ami)
         if from_ami is None:  # an image's data is kept as its layer
-            with _api_errors():
-                self.cloud.storage.snapshot(volume_id, snapshot.id)
+            volume = backend.get_volume(volume_id)
+            snapshot.size = volume.size
+            for each in attachments(volume):
+                if _is_root(each):
+                    snapshot.layers = each.instance.layers  # what a host needs to start from it
+            try:
+                with _api_errors(), self.frozen([volume]):
+                    self.cloud.storage.snapshot(volume_id, snapshot.id, frozen=True)
+            except EC2ClientError:
+                del backend.snapshots[snapshot.id]
+                raise
         return snapshot
+
+    @hook(Snapshot, "volume_size", "self")
+    def snapshot_size(self, original, snapshot):
+        """The volume's when it was taken; it may have grown."""
+        return getattr(snapshot, "size", None) or original(snapshot)
+
+    @hook(EBSBackend, "create_snapshots",
+          "self, instance_spec, description, tags")  # fmt: skip
+    def snapshots(self, original, backend, instance_spec, description, tags):
+        """Of one moment, all of them."""
+        instance = backend.get_instance(instance_spec["InstanceId"])
+        devices = list(instance.block_device_mapping.values())
+        with _api_errors(), self.frozen([backend.get_volume(e.volume_id) for e in devices]):
+            return original(backend, instance_spec, description, tags)
 
     @hook(EBSBackend, "delete_snapshot", "self, snapshot_id")
     def delete_snapshot(self, original, backend, snapshot_id):
+        for image in list(backend.amis.values()):
+            mapped = [each["Ebs"].get("SnapshotId") for each in image.block_device_mappings]
+            if snapshot_id in mapped:
+                raise EC2ClientError(
+                    "InvalidSnapshot.InUse",
+                    f"The snapshot {snapshot_id} is currently in use by {image.id}",
+                )
         snapshot = original(backend, snapshot_id)
         self.cloud.storage.delete_snapshot(snapshot_id)
         return snapshot
+
+    @hook(ElasticBlockStore, "describe_snapshots", "self")
+    def describe_snapshots(self, original, response):
+        """moto does not look at whose they should be."""
+        answer = original(response)
+        backend = response.ec2_backend
+        owners = {
+            backend.account_id if each == "self" else each
+            for each in response._get_param("OwnerIds", [])
+        }
+        found = [
+            each for each in answer.result["Snapshots"] if not owners or each.owner_id in owners
+        ]
+        return ActionResult({"Snapshots": found})
 
     def adopt(self) -> list[str]:
         backend, storage = self.cloud.backend("ec2"), self.cloud.storage
@@ -123,7 +176,56 @@ class Volumes(Service):
         for snapshot_id in storage.snapshot_ids("snap-") - set(backend.snapshots):
             storage.delete_snapshot(snapshot_id)
             said.append(f"deleted snapshot {snapshot_id}: its creation was never answered")
+        self._thaw(backend)
         return said
+
+    @contextmanager
+    def frozen(self, volumes: list[Volume]):
+        """Hold all writes to these volumes: what is copied meanwhile is of one moment.
+
+        File systems are frozen where they are mounted. Of a volume that is attached and not
+        mounted anywhere, the hosts that could write to it stand still.
+        """
+        with self._freezing, ExitStack() as undo:
+            mounts = {volume.id: self._mounts(volume) for volume in volumes}
+            for volume in volumes:
+                for each in attachments(volume) if not mounts[volume.id] else ():
+                    if self._pid(each.instance.id):
+                        self.cloud.engine.pause(each.instance.id)
+                        undo.callback(self.cloud.engine.unpause, each.instance.id)
+            os.sync()
+            for enter, point in (each for of_volume in mounts.values() for each in of_volume[:1]):
+                if (enter, point) in self._frozen:
+                    continue  # by a call around this one
+                run(*enter, "fsfreeze", "--freeze", point)
+                self._frozen.append((enter, point))
+                undo.callback(run, *enter, "fsfreeze", "--unfreeze", point)
+                undo.callback(self._frozen.remove, (enter, point))
+            yield
+
+    def _mounts(self, volume: Volume) -> list[tuple[tuple, str]]:
+        """Where a volume's file system is mounted: how to get there, and the place."""
+        found = []
+        for each in attachments(volume):
+            root = self.cloud.storage.upper(each.instance.id).parent
+            if _is_root(each) and os.path.ismount(root):
+                found.append(((), str(root)))
+            pid, device = self._pid(each.instance.id), self.cloud.storage.device(volume.id)
+            if pid and device and not _is_root(each):
+                enter = ("nsenter", "-t", str(pid), "-m")
+                found += [(enter, point) for point in _mounted(pid, device)]
+        return found
+
+    def _thaw(self, backend) -> None:
+        """Undo what a process that was killed meanwhile has frozen."""
+        for volume in list(backend.volumes.values()):
+            for enter, point in self._mounts(volume):
+                run(*enter, "fsfreeze", "--unfreeze", point, check=False)
+            for each in attachments(volume):
+                faulty = any(f.host == each.instance.id for f in self.cloud.faults.active)
+                if not _is_root(each) and self._pid(each.instance.id) and not faulty:
+                    with suppress(CommandError):
+                        self.cloud.engine.unpause(each.instance.id)
 
     def host_started(self, instance) -> None:
         backend = self.cloud.backend("ec2")
@@ -160,7 +262,7 @@ class Volumes(Service):
         file = self.cloud.storage.snapshots / f"{snapshot.id}.img"
         return Row(
             id=snapshot.id,
-            kind=f"snapshot {snapshot.volume.size} GiB",
+            kind=f"snapshot {snapshot.volume_size} GiB",
             name=tag(snapshot, "Name"),
             state=snapshot.status,
             address=snapshot.volume.id,

@@ -145,16 +145,91 @@ def test_an_image_carries_what_was_installed_and_no_identity(cloud, launch):
     ec2 = cloud.client("ec2")
     original = launch()
     identity = "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub"
-    before = cloud.ssh(original["PublicIpAddress"], f"sudo touch /opt/baked; {identity}")
+    before = cloud.ssh(
+        original["PublicIpAddress"], f"sudo touch /opt/baked /run/booted; {identity}"
+    )
     image = ec2.create_image(InstanceId=original["InstanceId"], Name="baked")["ImageId"]
     with pytest.raises(ClientError, match="already in use"):
         ec2.create_image(InstanceId=original["InstanceId"], Name="baked")
+    assert cloud.ssh(original["PublicIpAddress"], "ls /run/booted || echo rebooted") == "rebooted"
     copy = launch(ImageId=image)
     after = cloud.ssh(copy["PublicIpAddress"], f"ls /opt/baked && {identity}").splitlines()
     assert after[0] == "/opt/baked"
     assert not set(after) & set(before.splitlines())
     ec2.deregister_image(ImageId=image)
     assert cloud.ssh(copy["PublicIpAddress"], "ls /opt/baked") == "/opt/baked"
+
+
+def test_images_and_snapshots_of_a_busy_host_are_of_one_moment(cloud, launch):
+    """A host writes a number to its root, then to a data volume, on and on."""
+    ec2 = cloud.client("ec2")
+    original = launch(BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}])
+    address = original["PublicIpAddress"]
+    write = "for n in $(seq 1000000); do echo $n >> /opt/first; echo $n >> /mnt/second; done"
+    cloud.ssh(
+        address,
+        "sudo mkfs.ext4 -q /dev/sdf && sudo mount /dev/sdf /mnt && sudo touch /run/booted &&"
+        f"sudo systemd-run --quiet --unit=writer sh -c '{write}'; sleep 1",
+    )
+    image = ec2.create_image(InstanceId=original["InstanceId"], Name="busy", NoReboot=True)
+    assert cloud.ssh(address, "ls /run/booted; systemctl is-active writer").split() == [
+        "/run/booted",
+        "active",
+    ]
+    root = ec2.create_snapshot(VolumeId=root_volume(original))["SnapshotId"]
+    registered = ec2.register_image(
+        Name="registered",
+        RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": root}}],
+    )
+    last = "tail -n1 /opt/first"
+    copy = launch(ImageId=image["ImageId"])
+    first, second = cloud.ssh(
+        copy["PublicIpAddress"], f"sudo mount /dev/sdf /mnt; {last}; tail -n1 /mnt/second"
+    ).split()
+    assert int(second) in (int(first), int(first) - 1)
+    from_snapshot = launch(ImageId=registered["ImageId"])
+    assert int(cloud.ssh(from_snapshot["PublicIpAddress"], last)) > int(first)
+
+
+def test_a_volume_for_several_hosts_is_the_same_for_all(cloud, launch):
+    ec2 = cloud.client("ec2")
+    hosts = [launch(), launch()]
+    volume = ec2.create_volume(
+        AvailabilityZone=hosts[0]["Placement"]["AvailabilityZone"],
+        Size=4, VolumeType="io2", Iops=100, MultiAttachEnabled=True,
+    )["VolumeId"]  # fmt: skip
+    for each in hosts:
+        ec2.attach_volume(VolumeId=volume, InstanceId=each["InstanceId"], Device="/dev/sdf")
+    write = "echo shared | sudo dd of=/dev/sdf bs=512 conv=sync oflag=direct 2>/dev/null"
+    read = "sudo dd if=/dev/sdf bs=512 count=1 iflag=direct 2>/dev/null | tr -d '\\0'"
+    cloud.ssh(hosts[0]["PublicIpAddress"], write)
+    ec2.terminate_instances(InstanceIds=[hosts[0]["InstanceId"]])
+    assert cloud.ssh(hosts[1]["PublicIpAddress"], read) == "shared"
+    ec2.terminate_instances(InstanceIds=[hosts[1]["InstanceId"]])
+    ec2.delete_volume(VolumeId=volume)
+
+
+def test_a_second_interface_is_reached_and_answers(cloud, launch, host, site):
+    ec2 = cloud.client("ec2")
+    allow(ec2, site.group, 8123, site.group)
+    instance = launch()
+    second = ec2.create_network_interface(
+        SubnetId=instance["SubnetId"], Groups=[site.group]
+    )["NetworkInterface"]  # fmt: skip
+    attachment = ec2.attach_network_interface(
+        NetworkInterfaceId=second["NetworkInterfaceId"],
+        InstanceId=instance["InstanceId"],
+        DeviceIndex=1,
+    )["AttachmentId"]
+    cloud.ssh(
+        instance["PublicIpAddress"], "sudo systemd-run --quiet python3 -m http.server 8123; sleep 1"
+    )
+    ask = f"curl -s -m 2 -o /dev/null {second['PrivateIpAddress']}:8123 && echo yes || echo no"
+    assert cloud.ssh(host["PublicIpAddress"], ask) == "yes"
+    ec2.detach_network_interface(AttachmentId=attachment)
+    assert cloud.ssh(host["PublicIpAddress"], ask) == "no"
+    ec2.delete_network_interface(NetworkInterfaceId=second["NetworkInterfaceId"])
 
 
 def test_metadata_wants_a_token_and_gives_role_credentials(cloud, launch):

@@ -6,6 +6,10 @@ import numpy as np
 from PIL import Image
 
 
+ENOUGH = 1.25  # times larger than wanted is near enough: scaling would take longer than it saves
+SCALED = ("L", "RGB", "RGBA", "RGBX", "CMYK")
+
+
 class Canvas:
     """An image, and the array behind it when they share their memory.
 
@@ -29,6 +33,19 @@ class Canvas:
         sampled = np.ascontiguousarray(self._pixels.view(np.uint32)[::step, ::step, 0])
         size = sampled.shape[::-1]
         return Image.frombuffer("RGBX", size, sampled, "raw", "RGBX", 0, 1).reduce(2)
+
+    def reduced_to(self, side: int) -> Image.Image | None:
+        """A copy of at least `side` pixels on the longer side; None where it is hardly larger."""
+        image = self.image
+        if max(image.size) <= ENOUGH * side or image.mode not in SCALED:
+            return None
+        factor = int(max(image.size) / side)
+        copy = image.reduce(factor) if factor > 1 else image
+        if max(copy.size) > ENOUGH * side:
+            ratio = side / max(copy.size)
+            size = tuple(max(1, round(length * ratio)) for length in copy.size)
+            copy = copy.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        return copy
 
     def put(self, patch: Image.Image, corner: tuple[int, int]) -> None:
         """Replace the pixels whose top left is `corner` by `patch` (same mode, inside)."""

@@ -19,7 +19,6 @@ SPACES = {
     b"CMYK": ("CMYK",),
     b"Lab ": ("LAB",),
 }
-SMALL = 5_000  # bytes; profiles that describe a screen have some hundreds
 
 White = tuple[float, float]
 D65, D50 = (0.3127, 0.3290), (0.34567, 0.35850)

@@ -26,14 +26,24 @@ PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # TIFF: Pillow turns such pictures' values,
 DRAWN = ("L", "RGB", "RGBA", "RGBX", "CMYK", "I;16")
 
 
-def still(source: Source) -> Canvas:
-    """The picture, or the first frame of an animation."""
+def bytes_in_common(source: Source) -> int:
+    """How much memory the pixels of a picture take that numpy and Pillow share; else 0."""
+    image = source.image
+    shared = image.format == "JPEG" and image.mode == "RGB"
+    return 4 * image.width * image.height if shared else 0
+
+
+def still(source: Source, memory: np.ndarray | None = None) -> Canvas:
+    """The picture, or the first frame of an animation.
+
+    `memory` is used for its pixels if they fit exactly, which see bytes_in_common().
+    """
     with damage_is_truncated():
         image = source.image
         if source.bare.is_open:
             check_pixels(source)
         if image.format == "JPEG" and image.mode == "RGB":
-            canvas = jpeg(source)
+            canvas = jpeg(source, memory)
             if canvas is not None:
                 return canvas
         if source.bare.hidden_first:
@@ -64,11 +74,11 @@ def check_pixels(source: Source) -> None:
             raise Truncated from complaint
 
 
-def jpeg(source: Source) -> Canvas | None:
+def jpeg(source: Source, memory: np.ndarray | None = None) -> Canvas | None:
     """A colour JPEG in libjpeg-turbo's own speed; None when it has something to complain about."""
     try:
         pixels = simplejpeg.decode_jpeg(
-            source.bare.pixels, "RGBX", fastdct=False, fastupsample=False
+            source.bare.pixels, "RGBX", fastdct=False, fastupsample=False, buffer=memory
         )
     except ValueError:
         return None  # Pillow forgives what can be forgiven

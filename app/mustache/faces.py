@@ -65,6 +65,27 @@ class Face:
             ),
         )
 
+    def scaled(self, by: float) -> Face:
+        """The face in the picture made larger or smaller."""
+        mustache = self.mustache
+        return Face(
+            tuple(value * by for value in self.box),
+            *(
+                tuple(value * by for value in point)
+                for point in (
+                    *(self.right_eye, self.left_eye, self.nose),
+                    *(self.mouth_right, self.mouth_left),
+                )
+            ),
+            roll_degrees=self.roll_degrees,
+            score=self.score,
+            mustache=Mustache(
+                tuple(value * by for value in mustache.center),
+                mustache.width * by,
+                mustache.angle_degrees,
+            ),
+        )
+
     def as_dict(self) -> dict:
         """The face as the JSON API and `--json` give it."""
         return {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mustache import decode, encode
+from PIL import Image
+
+from mustache import colour, decode, encode, memory
 from mustache.canvas import Canvas
 from mustache.deadline import Deadline
 from mustache.draw import draw, outline
@@ -13,6 +15,15 @@ from mustache.find import Budget, find
 from mustache.formats import Source, opened
 from mustache.limits import Limits
 from mustache.styles import STYLES, Style
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """A large picture made small, without and with its mustaches; and what their numbers mean."""
+
+    before: Image.Image
+    after: Image.Image
+    profile: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class Result:
     height: int
     faces: tuple[Face, ...]
     style: str
+    copies: Copies | None = None
 
 
 def mustachify(
@@ -38,13 +50,15 @@ def mustachify(
     limits: Limits | None = None,
     *,
     deadline: float | None = None,
+    copies: int | None = None,
     debug: bool = False,
 ) -> Result:
     """The picture in `data` (any kind that is read) with a mustache on every face.
 
     `style` is a name in STYLES or "random". A picture without a face comes back as it was, but
     without metadata. `deadline` is a moment of time.monotonic(): past it, work stops at the next
-    frame or look. `debug` also draws each face's box and points.
+    frame or look. `copies`: a still that is much larger also comes with small copies, of at least so
+    many pixels on the longer side. `debug` also draws each face's box and points.
     Raises PictureError when the picture cannot be used (TookTooLong past the deadline),
     UnknownStyle for an unknown style.
     """
@@ -54,17 +68,31 @@ def mustachify(
     source = opened(data, limits or Limits())
     if source.frames > 1:
         return animated(source, chosen, until, debug)
-    canvas = decode.still(source)
-    faces = find(canvas, budget=Budget(deadline=until))
-    until.check()
-    # A GIF's colours are few: those of the picture go before those of the mustaches.
-    before = canvas.image.copy() if faces and source.kind.name == "GIF" else None
-    for face in faces:
-        decorate(canvas, face, chosen, debug)
-    out = None if faces else source.alone()
-    return result(
-        source, out or encode.still(canvas.image, source, before), canvas.image.size, faces, chosen
+    with memory.borrowed(decode.bytes_in_common(source)) as kept:
+        canvas = decode.still(source, kept)
+        faces = find(canvas, budget=Budget(deadline=until))
+        until.check()
+        before = canvas.reduced_to(copies) if copies else None
+        # A GIF's colours are few: those of the picture go before those of the mustaches.
+        was = canvas.image.copy() if faces and source.kind.name == "GIF" else None
+        for face in faces:
+            decorate(canvas, face, chosen, debug)
+        out = None if faces else source.alone()
+        out = out or encode.still(canvas.image, source, was)
+        made = result(source, out, canvas.image.size, faces, chosen)
+    if before is None:
+        return made
+    return replace(
+        made, copies=copied(before, made, chosen, colour.profile_of(source.bare, source.image))
     )
+
+
+def copied(before: Image.Image, made: Result, style: Style, profile: bytes | None) -> Copies:
+    """The small copy, and the same with the mustaches that the large picture has."""
+    after = Canvas(before.copy())
+    for face in made.faces:
+        draw(after, face.scaled(before.width / made.width), style)
+    return Copies(before, after.image, profile)
 
 
 def animated(source: Source, style: Style, until: Deadline, debug: bool) -> Result:

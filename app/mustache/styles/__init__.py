@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from random import SystemRandom
 
@@ -39,7 +39,11 @@ class Style:
     def drawing_for(self, width: float) -> Image.Image:
         """The drawing, at most twice as wide as `width`, with premultiplied alpha (RGBa)."""
         factor = max(1, int(self._drawing.width / width))
-        return self._drawing if factor == 1 else self._drawing.reduce(factor)
+        return self._drawing if factor == 1 else self._reduced(factor)
+
+    @lru_cache(maxsize=30)  # noqa: B019  # styles live as long as the process
+    def _reduced(self, factor: int) -> Image.Image:
+        return self._drawing.reduce(factor)
 
     @cached_property
     def _drawing(self) -> Image.Image:

@@ -40,7 +40,7 @@ def make(data: bytes, style: str, sha256: str, original: Original | None) -> Mad
     """
     # Previews of a large picture take as much memory as its mustaches.
     with workbench.turn.taken():
-        made = workbench.mustachify(data, style)
+        made = workbench.mustachify(data, style, copies=previews.PREVIEW_SIDE)
         files = {}
         if original is None:
             original, files = of_upload(data, sha256, made)
@@ -52,7 +52,7 @@ def of_upload(data: bytes, sha256: str, made: mustache.Result) -> tuple[Original
     published, kind = originals.published(data)
     name = preview = files.add(published, kind)
     if previews.is_needed(kind, made.width, made.height):
-        preview = files.add(*previews.preview(published), "-preview")
+        preview = files.add(*previews.of_original(made, published), "-preview")
     original = Original(sha256, name, preview, originals.CONTENT_TYPES[kind], len(published))
     return original, files.data
 
@@ -63,9 +63,9 @@ def of_result(original: Original, style: str, made: mustache.Result, others: dic
     name = preview = files.add(made.data, made.extension)
     shown = made.data
     if previews.is_needed(made.extension, made.width, made.height):
-        shown, extension = previews.preview(made.data)
+        shown, extension = previews.of_result(made)
         preview = files.add(shown, extension, "-preview")
-    thumbnail = files.add(*previews.thumbnail(shown, made.width, faces), "-thumbnail")
+    thumbnail = files.add(*previews.thumbnail_of(made, faces, shown), "-thumbnail")
     result = Result(
         original=original,
         style=style,

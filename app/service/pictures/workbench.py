@@ -99,10 +99,12 @@ def refusals() -> Iterator[None]:
         raise Problem(status, str(error)) from error
 
 
-def mustachify(data: bytes, style: str) -> "mustache.Result":
+def mustachify(data: bytes, style: str, copies: int | None = None) -> "mustache.Result":
     with turn.taken() as deadline, refusals():
         start = time.perf_counter()
-        result = mustache.mustachify(data, style=style, limits=LIMITS, deadline=deadline)
+        result = mustache.mustachify(
+            data, style=style, limits=LIMITS, deadline=deadline, copies=copies
+        )
     metrics.PICTURES.labels(style).observe(time.perf_counter() - start)
     metrics.FACES.inc(len(result.faces))
     return result

@@ -4,6 +4,8 @@
 
 The floor is libjpeg-turbo decoding and encoding the same file (simplejpeg), measured in turns with
 our own work in the same process on one core, so that whatever else the machine does meets both.
+"Upload" is all that the service makes of a picture: mustaches, the original without metadata, the
+previews of both and the thumbnail.
 Ratios compare processor time, which waiting for a busy machine does not add to: of the best rounds
 and, beside, of the median ones. p50, p95 and pictures per second are wall time, as users see it.
 """
@@ -30,9 +32,26 @@ ROOT = Path(__file__).parents[1]
 # In place of this directory, whose http.py would hide the standard library's http.
 sys.path[0] = str(ROOT / "app")
 
+# The service is not started, but its settings are read.
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "service.settings",
+    "DEBUG": "true",
+    "SECRET_KEY": "benchmark" * 8,
+    "ALLOWED_HOSTS": "localhost",
+    "SITE_URL": "http://localhost",
+    "DATABASE_URL": "sqlite://:memory:",
+}
+
 import mustache  # noqa: E402
+import numpy as np  # noqa: E402
 import simplejpeg  # noqa: E402
+from django.apps import apps  # noqa: E402
+from django.conf import settings  # noqa: E402
 from PIL import Image  # noqa: E402
+
+apps.populate(settings.INSTALLED_APPS)
+
+from service.pictures import making  # noqa: E402
 
 QUALITY = 90
 PEAK = """
@@ -49,11 +68,22 @@ class Case:
     name: str
     data: bytes
     target: float | None  # times the floor, at most; None: not promised
+    upload_target: float | None = None
 
 
 def shipped(package: str, inside: str) -> Image.Image:
     """A picture that a wheel carries."""
     return Image.open(Path(find_spec(package).origin).parent / inside).convert("RGB")
+
+
+def noisy(image: Image.Image) -> Image.Image:
+    """As a sensor sees it."""
+    grain = np.random.default_rng(1).normal(0, 6, (image.height, image.width, 3))
+    return Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8))
+
+
+def upload(data: bytes) -> None:
+    making.make(data, "handlebar", "0" * 64, None)
 
 
 def cases() -> list[Case]:
@@ -70,8 +100,10 @@ def cases() -> list[Case]:
         image.resize(size, Image.Resampling.BICUBIC).save(out, "JPEG", quality=QUALITY)
         return out.getvalue()
 
+    large = portrait.resize((4000, 3000), Image.Resampling.BICUBIC)
     return [
-        Case("12 MP, one face", scaled(portrait, (4000, 3000)), 1.5),
+        Case("12 MP, one face", scaled(portrait, (4000, 3000)), 1.5, 2.2),
+        Case("12 MP, one face, noisy", scaled(noisy(large), (4000, 3000)), 1.5, 2.2),
         Case("1920 px, one face", scaled(portrait, (1920, 1440)), 2.5),
         Case("12 MP, twelve faces", scaled(group, (4000, 3000)), None),
         Case("12 MP, no face", scaled(scene, (4000, 3000)), None),
@@ -104,12 +136,13 @@ def timed(work: Callable[[bytes], object], data: bytes) -> tuple[float, float]:
     return (time.process_time() - processor) * 1000, (time.perf_counter() - wall) * 1000
 
 
-def in_turns(data: bytes, rounds: int) -> tuple[Times, Times]:
-    """The floor and ours, one of each in every round."""
-    floor(data)
-    mustache.mustachify(data)
-    pairs = [(timed(floor, data), timed(mustache.mustachify, data)) for _ in range(rounds)]
-    return Times.of([pair[0] for pair in pairs]), Times.of([pair[1] for pair in pairs])
+def in_turns(data: bytes, rounds: int) -> list[Times]:
+    """The floor, the core and a whole upload, one of each in every round."""
+    works = (floor, mustache.mustachify, upload)
+    for work in works:
+        work(data)
+    turns = [[timed(work, data) for work in works] for _ in range(rounds)]
+    return [Times.of(list(each)) for each in zip(*turns, strict=True)]
 
 
 def faces_in(data: bytes) -> int:
@@ -159,27 +192,35 @@ def main() -> int:
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}\n")
     every = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(every)})
-    print("| picture | faces | floor ms | ours ms | times floor | median | p50 ms | p95 ms | MB |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| picture | faces | floor ms | core ms | times floor | median | upload ms | times floor ",
+        end="",
+    )
+    print("| median | core p50 ms | p95 ms | MB |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     missed = []
     chosen = cases()
     for case in chosen:
-        base, ours = in_turns(case.data, rounds)
-        ratio = ours.processor[0] / base.processor[0]
-        middle = statistics.median(ours.processor) / statistics.median(base.processor)
+        base, core, whole = in_turns(case.data, rounds)
+        ratios = [each.processor[0] / base.processor[0] for each in (core, whole)]
+        middle = statistics.median(base.processor)
+        medians = [statistics.median(each.processor) / middle for each in (core, whole)]
         print(
             f"| {case.name} | {faces_in(case.data)} | {base.processor[0]:.1f} "
-            f"| {ours.processor[0]:.1f} | {ratio:.2f} | {middle:.2f} | {ours.p(0.5):.1f} "
-            f"| {ours.p(0.95):.1f} | {peak(case.data):.0f} |",
+            f"| {core.processor[0]:.1f} | {ratios[0]:.2f} | {medians[0]:.2f} "
+            f"| {whole.processor[0]:.1f} | {ratios[1]:.2f} | {medians[1]:.2f} "
+            f"| {core.p(0.5):.1f} | {core.p(0.95):.1f} | {peak(case.data):.0f} |",
             flush=True,
         )
-        if case.target and ratio > case.target:
-            missed.append(f"{case.name}: {ratio:.2f} times the floor, target {case.target}")
+        targets = (case.target, case.upload_target)
+        for what, ratio, target in zip(("core", "upload"), ratios, targets, strict=True):
+            if target and ratio > target:
+                missed.append(f"{case.name}: {what} {ratio:.2f} times the floor, target {target}")
     os.sched_setaffinity(0, every)
     print(f"\nPictures per second on {len(every)} cores:\n")
     print("| picture | processes | threads |")
     print("|---|---|---|")
-    for case in chosen[:2]:
+    for case in chosen[::2][:2]:
         with ProcessPoolExecutor(len(every), mp_context=get_context("spawn")) as pool:
             processes = per_second(pool, case.data, rounds * 2)
         with ThreadPoolExecutor(len(every)) as pool:

@@ -57,8 +57,8 @@ def mustachify(
 
     `style` is a name in STYLES or "random". A picture without a face comes back as it was, but
     without metadata. `deadline` is a moment of time.monotonic(): past it, work stops at the next
-    frame or look. `copies`: a still that is much larger also comes with small copies, of at least so
-    many pixels on the longer side. `debug` also draws each face's box and points.
+    frame or look. `copies`: a still that is much larger also comes with small copies, of about
+    so many pixels on the longer side. `debug` also draws each face's box and points.
     Raises PictureError when the picture cannot be used (TookTooLong past the deadline),
     UnknownStyle for an unknown style.
     """
@@ -70,9 +70,9 @@ def mustachify(
         return animated(source, chosen, until, debug)
     with memory.borrowed(decode.bytes_in_common(source)) as kept:
         canvas = decode.still(source, kept)
+        before = canvas.reduced_to(copies) if copies else None
         faces = find(canvas, budget=Budget(deadline=until))
         until.check()
-        before = canvas.reduced_to(copies) if copies else None
         # A GIF's colours are few: those of the picture go before those of the mustaches.
         was = canvas.image.copy() if faces and source.kind.name == "GIF" else None
         for face in faces:

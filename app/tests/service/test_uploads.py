@@ -29,9 +29,12 @@ def worked(monkeypatch) -> list[str]:
     """The styles that the core was asked for."""
     calls = []
     real = workbench.mustachify
-    monkeypatch.setattr(
-        workbench, "mustachify", lambda data, style: calls.append(style) or real(data, style)
-    )
+
+    def noted(data, style, **options):
+        calls.append(style)
+        return real(data, style, **options)
+
+    monkeypatch.setattr(workbench, "mustachify", noted)
     return calls
 
 

@@ -109,9 +109,8 @@ def holder():
 
 def client():
     """SSM as the environment of this process says; nobody waits long for a lock."""
-    return boto3.client(
-        "ssm", config=Config(connect_timeout=10, read_timeout=30, retries={"max_attempts": 5})
-    )
+    patience = Config(connect_timeout=10, read_timeout=30, retries={"max_attempts": 5})
+    return boto3.client("ssm", config=patience)
 
 
 def watch(pid, lock):

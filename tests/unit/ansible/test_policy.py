@@ -17,7 +17,12 @@ ALLOWED = [
         [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
     )
 ]
-MODULES = sorted(path for path in (ROOT / "library").glob("*.py") if 'client("' in path.read_text())
+MODULES = sorted(
+    path
+    for folder in ("library", "action_plugins")
+    for path in (ROOT / folder).glob("*.py")
+    if 'client("' in path.read_text()
+)
 # Everybody may ask who they are, whatever a policy says.
 FREE = {"sts:GetCallerIdentity"}
 # IAM's names of services where boto3 has others.

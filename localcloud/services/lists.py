@@ -66,8 +66,8 @@ FIELDS = {
     "placement-group-name": "placement.group-name",
     "reason": "state-transition-reason",
 }
-# What EC2 takes besides what it documents: amazon.aws.ec2_vpc_net asks so in every account.
-UNDOCUMENTED = {"DescribeVpcs": ("cidr-block", "cidrBlock")}
+# What EC2 takes without documenting it: modules of amazon.aws ask so in every account.
+UNDOCUMENTED = {"DescribeAddresses": ("domain",), "DescribeVpcs": ("cidr-block", "cidrBlock")}
 PARTS = {"network-interface.addresses.": "network-interface.private-ip-addresses."}
 
 

@@ -40,11 +40,16 @@ def everything(cloud, ec2, site, launch):
     ec2.create_tags(Resources=[volume], Tags=[{"Key": "Name", "Value": "data"}])
 
 
-def test_the_filters_of_the_module_that_makes_vpcs(ec2, site):
-    """amazon.aws.ec2_vpc_net asks by a name that EC2 takes and does not document."""
+def test_filters_that_the_collection_uses_and_nobody_documents(ec2, site):
+    """By amazon.aws.ec2_vpc_net and ec2_eip, in every account."""
     cidr = ec2.describe_vpcs(VpcIds=[site["vpc"]])["Vpcs"][0]["CidrBlock"]
-    answer = ec2.describe_vpcs(Filters=[{"Name": "cidr-block", "Values": [cidr]}])
-    assert [each["VpcId"] for each in answer["Vpcs"]] == [site["vpc"]]
+    vpcs = ec2.describe_vpcs(Filters=[{"Name": "cidr-block", "Values": [cidr]}])["Vpcs"]
+    assert [each["VpcId"] for each in vpcs] == [site["vpc"]]
+    address = ec2.allocate_address(Domain="vpc")["PublicIp"]
+    found = ec2.describe_addresses(Filters=[{"Name": "domain", "Values": ["vpc"]}])["Addresses"]
+    assert [each["PublicIp"] for each in found] == [address]
+    none = ec2.describe_addresses(Filters=[{"Name": "domain", "Values": ["standard"]}])
+    assert none["Addresses"] == []
 
 
 @pytest.mark.usefixtures("everything")

@@ -71,6 +71,25 @@ def upload(page: Page, picture: Path, style: str = "Handlebar") -> None:
     page.wait_for_url(re.compile(r"/p/[\w-]{16}$"))
 
 
+def test_who_finds_others_being_served_waits_and_is_served(visit, picture):
+    page = visit()
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"detail": "Too many."}}
+    told = iter([busy, busy])
+
+    def answer(route):
+        refused = next(told, None) if route.request.method == "POST" else None
+        return route.fulfill(**refused) if refused else route.continue_()
+
+    page.route("**/", answer)
+    page.goto("/")
+    page.set_input_files("#image", picture)
+    page.get_by_role("button", name="Grow the mustache").click()
+    expect(page.get_by_text("Others are in the chair")).to_be_visible()
+    page.wait_for_url(re.compile(r"/p/[\w-]{16}$"))
+    assert all("503" in complaint for complaint in visit.complaints)
+    visit.complaints.clear()
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_upload_change_share_delete(visit, picture, viewport):
     kind = "phone" if viewport is PHONE else "desktop"

@@ -101,6 +101,8 @@ for (const radio of form.elements.style) radio.addEventListener("change", wear);
 wear();
 
 // --- Sending ---
+const MOST_TRIES = 5;
+
 // The picture goes where POST /api/uploads says, with progress; then the form names it by its key.
 // If any of that fails, the form brings the picture itself, as without this script.
 function post(address, body) {
@@ -141,7 +143,12 @@ async function send() {
     body.set("key", key);
     say("Lathering, measuring, growing…");
   }
-  const answer = await post(form.action, body);
+  let answer = await post(form.action, body);
+  for (let tries = 1; answer?.status === 503 && tries < MOST_TRIES; tries++) {
+    say("Others are in the chair. You are next in a moment…");
+    await new Promise((come) => setTimeout(come, 1000 * (answer.getResponseHeader("Retry-After") ?? 10)));
+    answer = await post(form.action, body);
+  }
   if (answer?.status === 201) {
     location.assign(answer.response.location);
   } else {

@@ -175,10 +175,7 @@ class Appliances:
         """Boot the host; return when its first process runs."""
         cloud = self.cloud
         cloud.engine.remove(host.id)
-        interface = cloud.backend("ec2").get_network_interface(host.interface_id)
-        namespace = cloud.network.plug(
-            interface.id, host.address, interface.subnet.cidr_block, interface.mac_address
-        )
+        namespace = self._plug(host)
         cloud.engine.run(
             Container(
                 name=host.id,
@@ -208,11 +205,7 @@ class Appliances:
         self.discard(host)
         self.cloud.network.unplug(host.interface_id)
         shutil.rmtree(self.sockets(host), ignore_errors=True)
-        backend = self.cloud.backend("ec2")
-        with self.cloud.lock:
-            interface = backend.enis.pop(host.interface_id, None)
-            if interface:
-                interface.subnet.del_subnet_ip(host.address)
+        self._release(host)
 
     def discard(self, host: Host) -> None:
         """Delete the volume of a host that does not run."""
@@ -224,6 +217,20 @@ class Appliances:
         return bool(state and state.running)
 
     # network
+
+    def _plug(self, host: Host) -> str:
+        """Connect the host; return its network namespace."""
+        interface = self.cloud.backend("ec2").get_network_interface(host.interface_id)
+        return self.cloud.network.plug(
+            interface.id, host.address, interface.subnet.cidr_block, interface.mac_address
+        )
+
+    def _release(self, host: Host) -> None:
+        """Give its address back."""
+        with self.cloud.lock:
+            interface = self.cloud.backend("ec2").enis.pop(host.interface_id, None)
+            if interface:
+                interface.subnet.del_subnet_ip(host.address)
 
     def interface(self, host: Host, ingress: tuple[Rule, ...] = (),
                   egress: tuple[Rule, ...] = ()) -> Interface | None:  # fmt: skip

@@ -56,7 +56,8 @@ class Interface:
 
     Only hosts of the same ``vpc`` reach each other.
     ``public`` are the loopback addresses that lead to it from this machine; ``internet`` says
-    whether its route table and addresses let it out; ``isolated`` cuts it off entirely.
+    whether its route table and addresses let it out; ``isolated`` cuts it off entirely. One on the
+    ``edge`` is outside every VPC: it reaches what is public, and who has a way out reaches it.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Interface:
     internet: bool = False
     isolated: bool = False
     acl: Acl | None = None
+    edge: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ delete table inet {name}
 table inet {name} {{
     map public {{ type ipv4_addr : ipv4_addr; {_elements(f"{a} : {b}" for a, b in public.items())}}}
     set hosts {{ type ipv4_addr; {_elements(each.address for each in interfaces)}}}
+    set open {{ type ipv4_addr; {_elements(e.address for e in interfaces if e.public)}}}
+    set edge {{ type ipv4_addr; {_elements(e.address for e in interfaces if e.edge)}}}
     set internet {{ type ipv4_addr; {_elements(e.address for e in interfaces if e.internet)}}}
     set isolated {{ type ipv4_addr; {_elements(e.address for e in interfaces if e.isolated)}}}
     chain prerouting {{
@@ -174,14 +178,21 @@ def present(cloud_id: str) -> bool:
 
 
 def _vpcs(ours: str, interfaces: Iterable[Interface]) -> str:
-    """The lines that keep hosts of different VPCs apart."""
+    """The lines that keep hosts of different VPCs apart; the edge is the world to all of them."""
     vpcs: dict[str, list[str]] = {}
     for each in interfaces:
-        vpcs.setdefault(each.vpc, []).append(each.address)
+        if not each.edge:
+            vpcs.setdefault(each.vpc, []).append(each.address)
     members = [f"{{ {', '.join(addresses)} }}" for addresses in vpcs.values()]
-    return "".join(
-        f"        oifname {ours} ip saddr {each} ip daddr != {each} drop\n" for each in members
-    )
+    lines = [
+        f"oifname {ours} ip saddr @edge ip daddr != @open drop",
+        f"oifname {ours} ip daddr @edge ip saddr != @internet drop",
+        *(
+            f"oifname {ours} ip saddr {each} ip daddr != {each} ip daddr != @edge drop"
+            for each in members
+        ),
+    ]
+    return "".join(f"        {line}\n" for line in lines)
 
 
 def _chains(interface: Interface) -> str:

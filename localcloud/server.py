@@ -172,7 +172,9 @@ def serve(settings: Settings) -> None:
     cloud.lxcfs.start()
     application = DomainDispatcherApplication(create_backend_app)
     api = httpd.server(
-        Api(cloud, application, cloud.service(S3).receive), settings.port, settings.state / "spool"
+        Api(cloud, application, cloud.service(S3).receive),
+        settings.port,
+        settings.state / "spool",
     )
     zones = cloud.service(Route53)
     cloud.ports = Services(

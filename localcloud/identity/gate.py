@@ -15,6 +15,7 @@ from localcloud.identity import callers, policy, signature
 from localcloud.identity.callers import Caller
 from localcloud.identity.policy import Policies
 from localcloud.identity.targets import Target, targets
+from localcloud.services.cloudfront.access import OriginAccess
 from localcloud.settings import ACCOUNT
 
 # Everybody who can sign may ask who they are.
@@ -45,6 +46,9 @@ class Gate:
 
     def _caller(self, call: Call) -> Caller | None:
         environ = call.environ
+        edge = self.cloud.service(OriginAccess).caller(environ)
+        if edge:
+            return edge
         if not call.access_key:
             if call.service == "s3" and "HTTP_AUTHORIZATION" not in environ:
                 return None  # a bucket's policy may let everybody

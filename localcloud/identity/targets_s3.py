@@ -64,6 +64,9 @@ def _s3(cloud, call: Call, parameters: dict) -> Iterator[Target]:
     if parameters.get("VersionId") and name in OF_VERSIONS:
         name = name.replace("Object", "ObjectVersion", 1)
     yield Target(f"s3:{name}", _arn(bucket, key) if bucket else "*", context)
+    if name == "GetObject" and not _there(cloud, bucket, key):
+        # who may not list does not learn what is missing
+        yield Target("s3:ListBucket", _arn(bucket), context)
     if parameters.get("CopySource"):
         source = parameters["CopySource"]
         if isinstance(source, str):
@@ -92,6 +95,12 @@ def _context(call: Call, parameters: dict) -> dict[str, list[str]]:
         if name.startswith("HTTP_X_AMZ_")
     }
     return found
+
+
+def _there(cloud, bucket: str, key: str) -> bool:
+    """Whether there is such an object; also if there is no such bucket, which is another error."""
+    found = cloud.backend("s3", "aws").buckets.get(bucket)
+    return found is None or key in found.keys
 
 
 def _arn(bucket: str, key: str | None = None) -> str:

@@ -132,10 +132,18 @@ class Certificates(Service):
                 f"signature, and a supported key size. It is {bundle.status}.",
             )
 
-    def used_by(self, users: dict[str, list[str]]) -> None:
-        """Tell each certificate the ARNs of the load balancers that use it."""
+    def used_by(self, service: str, users: dict[str, list[str]]) -> None:
+        """Tell each certificate the ARNs of what uses it in ``service``, and nothing else there."""
         for arn, bundle in self.cloud.backend("acm")._certificates.items():
-            bundle.in_use_by = users.get(arn, [])
+            others = [each for each in bundle.in_use_by if f":{service}:" not in each]
+            bundle.in_use_by = others + users.get(arn, [])
+
+    def covers(self, arn: str, name: str) -> bool:
+        """Whether the certificate is for ``name``."""
+        certificate = x509.load_pem_x509_certificate(self._bundle(arn).cert)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        known = [each.lower() for each in names.value.get_values_for_type(x509.DNSName)]
+        return name in known or "*." + name.partition(".")[2] in known
 
     # how
 

@@ -341,7 +341,10 @@ class Instances(Service):
                 said.append(f"started host {name} again: it was not running")
             except EC2ClientError as error:
                 said.append(f"could not start host {name}: {error}")
-        interfaces = {self.cloud.network.device(each) for each in self.cloud.backend("ec2").enis}
+        known = {*self.cloud.backend("ec2").enis} | {
+            host.interface_id for service in self.cloud.services for host in service.hosts()
+        }
+        interfaces = {self.cloud.network.device(each) for each in known}
         for device in self.cloud.network.namespaces() - interfaces:
             self.cloud.network.remove(device)
             said.append(f"removed interface {device}: the API does not know it")

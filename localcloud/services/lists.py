@@ -127,7 +127,10 @@ class Lists(Service):
             try:
                 if getattr(response, "withheld", None):
                     result = _filtered(response, action, result, original(response, action_result))
-                action_result = type(action_result)(self._page(response, action, result))
+                page = self._page(response, action, result)
+                # what is a page already is not for moto to page again
+                kind = type(action_result) if page is result else ActionResult
+                action_result = kind(page)
             except ServiceException as error:
                 action_result = ActionResult(error)
         return original(response, action_result)

@@ -177,11 +177,11 @@ class Interfaces(Service):
 
     @hook(elastic_network_interfaces, "random_public_ip", "")
     def public_address(self, original):
-        return self._free_address()
+        return self.free_address()
 
     @hook(elastic_ip_addresses, "random_ip", "")
     def elastic_address(self, original):
-        return self._free_address()
+        return self.free_address()
 
     @hook(NetworkInterface, "stop", "self")
     def keep_elastic(self, original, interface):
@@ -321,11 +321,12 @@ class Interfaces(Service):
             each.eni is interface for each in getattr(interface.ec2_backend, "addresses", ())
         )
 
-    def _free_address(self) -> str:
+    def free_address(self) -> str:
         """An unused loopback address of this cloud's own block, so that clouds do not collide."""
         backend = self.cloud.backend("ec2")
         used = {each.public_ip for each in backend.addresses}
         used |= {each.public_ip for each in backend.enis.values()}
+        used |= {host.public_address for service in self.cloud.services for host in service.hosts()}
         block = registry.loopback_block(self.cloud.settings.id)
         free = [
             str(address)

@@ -384,7 +384,7 @@ class LoadBalancers(ManagedService):
         for group in backend.target_groups.values():
             group.load_balancer_arns = sorted(set(used.get(group.arn, [])))
         self.cloud.service(Certificates).used_by(
-            {arn: sorted(set(users)) for arn, users in certificates.items()}
+            "elasticloadbalancing", {arn: sorted(set(users)) for arn, users in certificates.items()}
         )
 
     def _check_certificate(self, protocol: str, arn: str | None) -> None:

@@ -121,36 +121,6 @@ def test_nat_gateways_have_tags(cloud, ec2, site):
     assert [each["ResourceType"] for each in found] == ["natgateway"]
 
 
-def test_an_origin_keeps_its_access_control(cloud):
-    cloudfront = client("cloudfront")
-    made = cloudfront.create_distribution(
-        DistributionConfig={
-            "CallerReference": "1",
-            "Comment": "",
-            "Enabled": True,
-            "Origins": {
-                "Quantity": 1,
-                "Items": [
-                    {
-                        "Id": "s3",
-                        "DomainName": "b.s3.us-east-1.amazonaws.com",
-                        "OriginAccessControlId": "E1",
-                        "S3OriginConfig": {"OriginAccessIdentity": ""},
-                    }
-                ],
-            },
-            "DefaultCacheBehavior": {
-                "TargetOriginId": "s3",
-                "ViewerProtocolPolicy": "allow-all",
-                "ForwardedValues": {"QueryString": False, "Cookies": {"Forward": "none"}},
-                "MinTTL": 0,
-            },
-        }
-    )["Distribution"]
-    origin = made["DistributionConfig"]["Origins"]["Items"][0]
-    assert origin["OriginAccessControlId"] == "E1"
-
-
 def test_max_count_instances_are_started(cloud, launch):
     launch(MinCount=1, MaxCount=3)
     assert len(cloud.engine.containers()) == 3

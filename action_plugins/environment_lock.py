@@ -8,6 +8,7 @@ import os
 import secrets
 import select
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,7 +125,14 @@ def watch(pid, lock):
             with contextlib.suppress(BotoCoreError, ClientError):
                 if not lock.renew():
                     return
-    lock.release()
+    give_up = time.monotonic() + lock.lease
+    while time.monotonic() < give_up:
+        try:
+            lock.release()
+        except (BotoCoreError, ClientError):
+            time.sleep(1)
+        else:
+            return
 
 
 def leave(pid, name, holder, lease):

@@ -159,3 +159,23 @@ def test_a_moment_without_aws_does_not_give_it_up(ssm, monkeypatch):
     watcher.join(timeout=10)
 
     assert ssm.kept == {}
+
+
+def test_it_is_given_back_although_aws_was_away_at_the_end(ssm, monkeypatch):
+    run = subprocess.Popen([sys.executable, "-c", ""])
+    run.wait()
+    held = lock(ssm, "first")
+    held.take()
+    answers = [ClientError({"Error": {"Code": "ServiceUnavailable"}}, "GetParameter")] * 2
+    look = ssm.get_parameter
+
+    def get_parameter(Name):
+        if answers:
+            raise answers.pop()
+        return look(Name)
+
+    monkeypatch.setattr(ssm, "get_parameter", get_parameter)
+    monkeypatch.setattr(environment_lock.time, "sleep", lambda _: None)
+    environment_lock.watch(run.pid, held)
+
+    assert ssm.kept == {}

@@ -1,14 +1,14 @@
 """The script that dumps and restores, with programs that note how they were called."""
 
-import http.server
 import json
 import os
 import sys
-import threading
-from functools import partial
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 from jinja2 import Environment
 
 from tests.unit.ansible.test_roles import ROOT
@@ -28,10 +28,21 @@ KEYS = []
 
 
 class Bucket:
-    """Takes any dump, and gives none."""
+    """Takes any dump, and gives one, once the right is known."""
+
+    refusals = 0
 
     def upload_file(self, path, bucket, key):
         KEYS.append(key)
+
+    def head_object(self, **_):
+        if Bucket.refusals:
+            Bucket.refusals -= 1
+            raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+        return {"ContentLength": 6}
+
+    def download_file(self, bucket, key, path):
+        Path(path).write_bytes(b"a dump")
 
 
 @pytest.fixture
@@ -54,30 +65,17 @@ def script(tmp_path, monkeypatch):
     return names
 
 
-@pytest.fixture
-def dump(tmp_path):
-    """Address of a dump, as the operator signs it."""
-    (tmp_path / "bucket").mkdir()
-    (tmp_path / "bucket/1.dump").write_bytes(b"a dump")
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "bucket"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/1.dump"
-    server.shutdown()
-    server.server_close()
-
-
 def calls(tmp_path):
     return [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
 
 
-def test_no_password_is_in_the_arguments_of_a_program(script, dump, tmp_path, monkeypatch):
+def test_no_password_is_in_the_arguments_of_a_program(script, tmp_path, monkeypatch):
     url = (
         "postgres://app:se%63ret@db.example.com:5433/shop"
         "?sslmode=verify-full&sslrootcert=%2Fetc%2Fauthorities.pem"
     )
     monkeypatch.setenv("DATABASE_URL", url)
-    script["restore"]("dumps/1.dump", dump)
+    script["restore"]("dumps/1.dump")
 
     assert [Path(argv[0]).name for argv, _ in calls(tmp_path)] == [
         "psql", "pg_dump", "pg_restore", "pg_restore"
@@ -142,13 +140,23 @@ def test_a_dump_that_the_bucket_does_not_take_is_none(script, tmp_path, monkeypa
     assert list((tmp_path / "dumps").iterdir()) == []
 
 
-def test_an_address_that_has_run_out_leaves_the_database_as_it_is(
-    script, dump, tmp_path, monkeypatch
+@pytest.mark.parametrize(("refusals", "restored"), [(2, True), (1000, False)])
+def test_a_right_that_is_not_known_everywhere_yet_is_waited_for(
+    script, tmp_path, monkeypatch, refusals, restored
 ):
     monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+    monkeypatch.setattr(Bucket, "refusals", refusals)
+    clock = iter(range(0, 100000, 10))
+    script["time"] = SimpleNamespace(
+        monotonic=lambda: next(clock), sleep=lambda _: None, strftime=time.strftime,
+        gmtime=time.gmtime,
+    )  # fmt: skip
 
-    with pytest.raises(script["BackupError"], match="cannot be fetched: 404"):
-        script["restore"]("dumps/1.dump", dump + "-gone")
+    if restored:
+        script["restore"]("dumps/1.dump")
+    else:
+        with pytest.raises(ClientError, match="Forbidden"):
+            script["restore"]("dumps/1.dump")
 
-    assert not any("--clean" in argv for argv, _ in calls(tmp_path))
+    assert any("--clean" in argv for argv, _ in calls(tmp_path)) is restored
     assert not (tmp_path / "dumps/restore.partial").exists()

@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     verb("up", up, True, "start the local cloud, or do nothing when it runs", alone=True)
     status_command = verb("status", status, False, "every AWS resource beside what is real")
     status_command.add_argument("--json", action="store_true", help="for programs")
+    operations_command = verb("operations", operations, False, "every call: real, kept or refused")
+    operations_command.add_argument("--json", action="store_true", help="for programs")
+    operations_command.add_argument("--readme", action="store_true", help="renew README's table")
     logs_command = verb("logs", logs, True, "the local cloud's log, or a host's journal")
     logs_command.add_argument("id", nargs="?", help="an instance id")
     logs_command.add_argument("-n", "--lines", type=int, default=100)
@@ -144,6 +147,23 @@ def status(settings: Settings, options) -> int:
         print(
             "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         )
+    return 0
+
+
+def operations(settings: Settings, options) -> int:
+    prepare_moto(settings)
+    from localcloud import ledger
+
+    if options.readme:
+        ledger.write_readme()
+    elif options.json:
+        listed: dict = {}
+        for service, operation, kind in ledger.rows():
+            listed.setdefault(service, {})[operation] = kind
+        print(json.dumps(listed, indent=2))
+    else:
+        for service, operation, kind in ledger.rows():
+            print(f"{kind:8} {service}:{operation}")
     return 0
 
 

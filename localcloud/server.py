@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from localcloud import calls, dns, errors, forwarder, httpd, image, metadata, registry
+from localcloud import calls, dns, errors, forwarder, httpd, image, ledger, metadata, registry
 from localcloud.calls import DOWNLOAD, UPLOAD
 from localcloud.errors import Refusal
 from localcloud.faults import FaultError
@@ -51,6 +51,8 @@ class Api:
             status, headers, body = self._answer(call)
         except Refusal as error:
             status, headers, body = _refused(call, error)
+        except NotImplementedError as error:  # moto's part of a call that is in the ledger
+            status, headers, body = _refused(call, Refusal("not supported", str(error)))
         except Exception:
             log.exception("%s %s", call.service, call.operation or environ["PATH_INFO"])
             status, headers, body = _refused(call, Refusal("internal", INTERNAL))
@@ -60,6 +62,7 @@ class Api:
     def _answer(self, call: calls.Call) -> tuple[str, list, Iterable[bytes]]:
         environ, upload = call.environ, None
         self.gate.check(call)
+        ledger.check(call)
         if call.streams:
             upload = environ[UPLOAD] = self.receive(environ)
             environ.update({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
@@ -20,6 +21,7 @@ from localcloud.settings import ACCOUNT
 
 # Everybody who can sign may ask who they are.
 FREE = {("sts", "GetCallerIdentity")}
+OLD_SIGNATURE = re.compile("(?:^|&)AWSAccessKeyId=")
 ACCOUNT_NAMES = (ACCOUNT, callers.ROOT_ARN)
 
 
@@ -50,6 +52,14 @@ class Gate:
         if edge:
             return edge
         if not call.access_key:
+            if OLD_SIGNATURE.search(environ.get("QUERY_STRING", "")) or environ.get(
+                "HTTP_AUTHORIZATION", ""
+            ).startswith("AWS "):
+                raise Refusal(
+                    (400, "InvalidRequest"),
+                    "The authorization mechanism you have provided is not supported. "
+                    "Please use AWS4-HMAC-SHA256.",
+                )
             if call.service == "s3" and "HTTP_AUTHORIZATION" not in environ:
                 return None  # a bucket's policy may let everybody
             raise Refusal("not signed", "The request is not signed (AWS Signature Version 4).")

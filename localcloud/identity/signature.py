@@ -46,7 +46,7 @@ def check(environ: dict, secret: str, payload: str | None) -> None:
             *(f"{name}:{_header(environ, name)}" for name in signed_headers.split(";")),
             "",
             signed_headers,
-            _payload(environ, service, payload, presigned),
+            _payload(environ, service, payload, presigned, signed_headers),
         ]
     )
     scope = f"{day}/{region}/{service}/aws4_request"
@@ -64,12 +64,13 @@ def check(environ: dict, secret: str, payload: str | None) -> None:
         )
 
 
-def _payload(environ: dict, service: str, payload: str | None, presigned: bool) -> str:
+def _payload(environ: dict, service: str, payload: str | None, presigned: bool,
+             signed_headers: str) -> str:  # fmt: skip
     said = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
     if said and payload and len(said) == len(payload) and said != payload:
         raise Refusal("wrong signature", "The body is not the one that was signed.")
-    if presigned:
-        return said or ("UNSIGNED-PAYLOAD" if service == "s3" else EMPTY)
+    if presigned and "x-amz-content-sha256" not in signed_headers:
+        return "UNSIGNED-PAYLOAD" if service == "s3" else EMPTY
     return said or payload or EMPTY
 
 

@@ -225,3 +225,4 @@ def test_a_presigned_address_is_as_good_as_its_signer(api, user):
     assert read(api.client("s3", **signed), lambda url: url.replace("a%20b", "c")) == 403
     assert read(api.client("s3", **signed), ExpiresIn=-10) == 400
     assert read(user()("s3", **signed)) == 403
+    assert read(api.client("s3", signature_version="s3")) == 400  # AWS's second version

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -166,6 +167,53 @@ def test_upload_without_javascript(visit, picture):
     page.get_by_role("radio", name="Walrus").check(force=True)
     page.get_by_role("button", name="Change the style").click()
     expect(page.get_by_role("img", name="1 face with the Walrus mustache")).to_be_visible()
+
+
+def posts(page: Page) -> list[tuple[str, str]]:
+    """Path and body of what the page sends, from now on."""
+    seen = []
+    page.on(
+        "request",
+        lambda request: (
+            request.method == "POST"
+            and seen.append((urlsplit(request.url).path, str(request.post_data_buffer or "")))
+        ),
+    )
+    return seen
+
+
+def test_the_picture_goes_where_the_site_says(visit, picture):
+    page = visit()
+    sent = posts(page)
+    upload(page, picture)
+    assert [path for path, _ in sent] == ["/api/uploads", "/api/uploads/file", "/"]
+    assert 'name="key"' in sent[2][1]
+    assert 'name="image"' not in sent[2][1]
+
+
+@pytest.mark.parametrize("broken", ["**/api/uploads", "**/api/uploads/file"])
+def test_the_form_brings_the_picture_when_it_cannot_go_elsewhere(visit, picture, broken):
+    page = visit()
+    page.route(broken, lambda route: route.fulfill(status=503))
+    upload(page, picture)
+    expect(page.get_by_role("img", name="1 face with the Handlebar mustache")).to_be_visible()
+    visit.complaints[:] = [line for line in visit.complaints if "503" not in line]
+
+
+def test_before_is_before_of_a_see_through_picture_too(visit, astronaut, tmp_path):
+    image = astronaut.convert("RGBA")
+    image.putalpha(120)
+    path = tmp_path / "see-through.png"
+    image.save(path)
+    page = visit()
+    upload(page, path)
+    expect(page.get_by_role("img", name="1 face with the Handlebar mustache")).to_be_visible()
+    shoot(page, "see-through-desktop")
+    page.get_by_role("slider").fill("100")
+    page.locator(".handle").evaluate("e => e.remove()")
+    before = page.locator(".stage").screenshot()
+    page.locator(".after img").evaluate("e => e.style.visibility = 'hidden'")
+    assert page.locator(".stage").screenshot() == before
 
 
 def test_drop_and_paste(visit, other_face):

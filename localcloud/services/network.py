@@ -8,7 +8,8 @@ from collections import Counter
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
-from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.models.route_tables import RouteTable
+from moto.ec2.models.vpcs import VPC, VPCBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
 from localcloud import firewall, registry
@@ -24,6 +25,8 @@ log = logging.getLogger("localcloud.network")
 
 # The types that DescribeTags filters by on AWS; modules look for tags with them.
 EC2_PREFIX_TO_RESOURCE.update(eipalloc="elastic-ip", nat="natgateway")
+# DescribeRouteTables always has them, and modules compare them.
+RouteTable.propagating_vgws = []
 
 
 class Vpcs(Service):
@@ -49,6 +52,7 @@ class Vpcs(Service):
             raise DependencyViolationError(
                 f"The vpc '{vpc_id}' has dependencies and cannot be deleted."
             )
+        backend.disassociate_dhcp_options(backend.get_vpc(vpc_id))  # moto would delete the set
         vpc = original(backend, vpc_id)
         # moto leaves what came with the VPC
         for acl in [each for each in backend.network_acls.values() if each.vpc_id == vpc_id]:
@@ -57,6 +61,19 @@ class Vpcs(Service):
         self.cloud.network.release(vpc.cidr_block)
         self._register()
         return vpc
+
+    @hook(VPC, "dhcp_options_id", "self")
+    def dhcp_options(self, original, vpc):
+        """Of a VPC without its own: the set that every region has."""
+        if vpc.dhcp_options:
+            return original(vpc)
+        backend = vpc.ec2_backend
+        for each in backend.dhcp_options_sets.values():
+            if getattr(each, "of_region", False):
+                return each.id
+        made = backend.create_dhcp_options(["AmazonProvidedDNS"], ["ec2.internal"])
+        made.of_region = True
+        return made.id
 
     def adopt(self) -> list[str]:
         self._register()

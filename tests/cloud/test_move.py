@@ -69,10 +69,18 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
         assert pictures.all_there()
         pictures.add()
 
+    with subtests.test("what the move has left behind was dumped before it went"):
+        (bucket,) = [
+            each["Name"]
+            for each in cloud.client("s3").list_buckets()["Buckets"]
+            if each["Name"].startswith("mustache-move-backups-us-east-1-")
+        ]
+        assert cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="dumps/")["KeyCount"] > 0
+
     with subtests.test("from stage 1 to 3 in one go, a second run changes nothing"):
         assert set(changed(project.play("stage3")).values()) == {0}
 
-    with subtests.test("one host of the two makes the nightly dump"):
+    with subtests.test("one host of the two makes the daily dump"):
         ask = ("systemctl", "is-enabled", "mustache-backup.timer")
         hosts = ("mustache-move-web-1", "mustache-move-web-2")
         said_by = [cloud.run("ssh", host, *ask, check=False).stdout.strip() for host in hosts]

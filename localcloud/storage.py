@@ -80,6 +80,9 @@ class Storage:
         """Make a volume that is a copy of another one; hold writes to that one meanwhile."""
         _copy(self.image(volume_id), self.image(new_id))
 
+    def copy_snapshot(self, snapshot_id: str, new_id: str) -> None:
+        _copy(self.snapshots / f"{snapshot_id}.img", self.snapshots / f"{new_id}.img")
+
     def delete_snapshot(self, snapshot_id: str) -> None:
         (self.snapshots / f"{snapshot_id}.img").unlink(missing_ok=True)
 

@@ -430,6 +430,10 @@ class Instances(Service):
                 f"The image id '[{image_id}]' does not exist in this local cloud: it has Debian 13 "
                 "(owner 136693071363, name debian-13-amd64-*) and what is made from it",
             )
+        if images[0].state != "available":
+            raise EC2ClientError(
+                "InvalidAMIID.Unavailable", f"The image ID '{images[0].id}' is {images[0].state}"
+            )
         return images[0]
 
     @contextmanager

@@ -145,6 +145,31 @@ class LaunchTemplates(Service):
             if (min_version or 0) <= version.number <= (max_version or ALL)
         ]
 
+    @hook(LaunchTemplatesResponse, "get_launch_template_data", "self")
+    def data_of(self, original, response):
+        """moto makes some of an instance's settings up."""
+        answer = original(response)
+        instance = response.ec2_backend.get_instance(response._get_param("InstanceId"))
+        data = answer.result["LaunchTemplateData"]
+        for mapping, device in zip(
+            data["BlockDeviceMappings"], instance.block_device_mapping, strict=True
+        ):
+            mapping["DeviceName"] = device
+        options = instance.metadata_options
+        data["MetadataOptions"] = {
+            "HttpTokens": options.http_tokens,
+            "HttpPutResponseHopLimit": options.http_put_response_hop_limit,
+            "HttpEndpoint": options.http_endpoint,
+            "HttpProtocolIpv6": options.http_protocol_ipv6,
+            "InstanceMetadataTags": options.instance_metadata_tags,
+        }
+        for specification, nic in zip(
+            data["NetworkInterfaces"], instance.nics.values(), strict=True
+        ):
+            specification["AssociatePublicIpAddress"] = bool(nic.public_ip)
+            specification["Groups"] = [group.id for group in nic.group_set]
+        return answer
+
     @hook(LaunchTemplatesResponse, "describe_launch_templates", "self")
     def describe(self, original, response):
         wanted = response.params.pop("MaxResults", None)

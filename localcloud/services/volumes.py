@@ -126,6 +126,25 @@ class Volumes(Service):
                 raise
         return snapshot
 
+    @hook(EBSBackend, "copy_snapshot",
+          "self, source_snapshot_id, source_region, description, kms_key_id")  # fmt: skip
+    def copy_snapshot(self, original, backend, source_snapshot_id, source_region, *args, **kwargs):
+        """moto copies what it says, and not what is in it."""
+        if source_region != backend.region_name:
+            raise EC2ClientError("InvalidParameterValue", f"Nothing is in {source_region} here.")
+        source = backend.get_snapshot(source_snapshot_id)
+        if source.from_ami:
+            raise EC2ClientError(
+                "UnsupportedOperation", "This snapshot is an image's: copy the image."
+            )
+        made = original(backend, source_snapshot_id, source_region, *args, **kwargs)
+        made.size = source.volume_size
+        if hasattr(source, "layers"):
+            made.layers = source.layers
+        with _api_errors():
+            self.cloud.storage.copy_snapshot(source.id, made.id)
+        return made
+
     @hook(Snapshot, "volume_size", "self")
     def snapshot_size(self, original, snapshot):
         """The volume's when it was taken; it may have grown."""

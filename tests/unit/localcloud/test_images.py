@@ -105,3 +105,14 @@ def test_a_snapshot_keeps_its_size_when_the_volume_grows(cloud, ec2):
     assert ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["VolumeSize"] == 2
     copy = ec2.create_volume(AvailabilityZone="us-east-1a", SnapshotId=snapshot)
     assert copy["Size"] == 2
+
+
+def test_a_copy_of_a_snapshot_holds_what_it_held(cloud, ec2):
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    cloud.storage.snapshots.mkdir(parents=True, exist_ok=True)
+    cloud.storage.snapshot = lambda _, name, **__: (
+        cloud.storage.snapshots / f"{name}.img"
+    ).write_text("data")
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    copy = ec2.copy_snapshot(SourceSnapshotId=snapshot, SourceRegion="us-east-1")["SnapshotId"]
+    assert (cloud.storage.snapshots / f"{copy}.img").read_text() == "data"

@@ -245,3 +245,18 @@ def test_a_group_launches_its_version(cloud, ec2, site, template):
     assert found["MetadataOptions"]["HttpTokens"] == "required"
     assert found["SubnetId"] == site["subnet"]
     assert volumes(cloud, ec2, found)["/dev/xvda"].size == 20
+
+
+def test_the_data_of_an_instance_starts_one_like_it(ec2, site, launch):
+    like = launch(MetadataOptions={"HttpTokens": "required"})
+    data = ec2.get_launch_template_data(InstanceId=like["InstanceId"])["LaunchTemplateData"]
+    assert [each["DeviceName"] for each in data["BlockDeviceMappings"]] == ["/dev/xvda"]
+    assert data["MetadataOptions"]["HttpTokens"] == "required"
+    assert data["NetworkInterfaces"][0]["Groups"] == [site["group"]]
+    assert data["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is True
+
+
+def test_a_disabled_image_starts_nothing(ec2, site, launch):
+    ec2.disable_image(ImageId=site["image"])
+    with pytest.raises(ClientError, match=r"InvalidAMIID\.Unavailable"):
+        launch()

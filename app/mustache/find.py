@@ -95,11 +95,12 @@ class Search:
         """Look at the picture with a long side of `longest`, heads turned by `roll` upright."""
         self.budget.deadline.check()
         image, scale = self.views.fitted(longest, enlarge)
+        least = HINT if longest == FIRST else MAYBE  # of hints, noise has thousands
         if roll:
             seen, back = turned(image, roll)
-            candidates = [each.moved(back, 1, roll) for each in detect(seen, HINT)]
+            candidates = [each.moved(back, 1, roll) for each in detect(seen, least)]
         else:
-            candidates = detect(image, HINT)
+            candidates = detect(image, least)
         for candidate in candidates:
             candidate = candidate.moved(lambda p: p / scale, 1 / scale, roll)
             if candidate.score >= MAYBE:
@@ -120,7 +121,7 @@ class Search:
             self.found.append(answer)
 
     def inside(self, candidate: Candidate) -> bool:
-        """Its centre lies in the picture, and it is no larger: all else is a stray answer."""
+        """Its centre lies in the picture, and its size makes sense: all else is a stray answer."""
         size = np.array(self.views.full.size)
         middle = (candidate.centre >= 0).all() and (candidate.centre <= size).all()
         return bool(middle) and 0 < candidate.side <= 1.5 * size.max()

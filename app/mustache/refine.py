@@ -29,7 +29,8 @@ SURE_LOGIT = 12.0
 SURE_ROLL = 35.0  # degrees off upright up to which the mesh's own roll is good
 STEADY_ROLL = 8.0  # degrees off upright up to which its points are good too
 TURNED_SCORE = 0.75
-CLEAR_SIDE = 16.0  # pixels of a face that is believed without the mesh: noise has smaller ones
+# Pixels of a face's box: what looks so in noise is smaller. Without the mesh, more are wanted.
+LEAST_SIDE, CLEAR_SIDE = 10.0, 16.0
 CLEAR_SCORE = 0.85  # of the detector: a face, although the mesh does not follow (full profile)
 
 # Points of the mesh, averaged: right eye, left eye, nose, right and left mouth corner.
@@ -89,7 +90,7 @@ def refined(views: Views, candidate: Candidate) -> tuple[Candidate, Mesh | None]
                 seen = mesh_again(views, seen)
             return replace(candidate, points=seen.five), seen
     upright = turned_upright(views, candidate)
-    if upright is None:
+    if upright is None or upright.side < LEAST_SIDE:
         return None
     score = max(upright.score, candidate.score)
     seen = mesh(views, upright.centre, upright.side, upright.roll)

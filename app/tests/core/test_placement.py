@@ -164,6 +164,59 @@ def test_many_tiny_faces_and_things_that_are_none(picture_path, encoded):
     assert sum(found[half:]) == 0
 
 
+@pytest.mark.parametrize("wide", [False, True], ids=["screenshot", "panorama"])
+def test_faces_of_a_long_picture(portraits, encoded, wide):
+    """Wherever they are along it, also where one window ends, and each once."""
+    size = (9000, 900) if wide else (900, 9000)
+    ground = Image.new("RGB", size, (90, 100, 110))
+    placed = []
+    for number, eyes in enumerate((24, 40, 30, 24)):
+        portrait = portraits[FRONTAL[number % 2]].scaled(eyes)
+        corner = (300 + 2250 * number, 60) if wide else (60, 300 + 2250 * number)
+        ground.paste(portrait.image, corner)
+        x, y = portrait.philtrum
+        placed.append(type(portrait)(ground, (x + corner[0], y + corner[1]), eyes, portrait.roll))
+    faces = find_faces(encoded(ground, "JPEG"))
+    assert len(faces) == 4
+    assert all(sum(each.fits(face) for face in faces) == 1 for each in placed)
+
+
+@pytest.mark.parametrize("size", [(3, 4000), (4000, 3), (20, 6000)])
+def test_the_longest_pictures(encoded, size):
+    assert find_faces(encoded(Image.new("RGB", size, "teal"))) == ()
+
+
+@pytest.mark.parametrize("roll", [40, -65])
+def test_a_group_in_a_turned_picture(portraits, encoded, roll):
+    ground = Image.new("RGB", (1600, 1200), (90, 100, 110))
+    for number in range(8):
+        one = head(portraits[FRONTAL[number % 2]].scaled((14, 20, 28, 40)[number // 2]))
+        ground.paste(one, (60 + number % 4 * 380, 60 + number // 4 * 560))
+    turned = ground.rotate(-roll, Image.Resampling.BICUBIC, expand=True, fillcolor=(90, 100, 110))
+    faces = find_faces(encoded(turned))
+    assert len(faces) == 8
+    assert all(abs(face.roll_degrees - roll) < 12 for face in faces)
+
+
+def test_faces_in_the_dark(picture_path, encoded):
+    """Twelve times too dark: 20 shades are left."""
+    patches = np.load(picture_path("astronaut").with_name("lfw_subset.npy"))[::4]
+    found = []
+    for patch in patches:
+        image = Image.fromarray((patch * 255 * 0.08).astype(np.uint8)).resize((100, 100))
+        found.append(len(find_faces(encoded(image))))
+    half = len(found) // 2
+    assert sum(count == 1 for count in found[:half]) >= 0.9 * half
+    assert sum(found[half:]) == 0
+
+
+@pytest.mark.parametrize("turn", [20, 90])
+def test_no_mustache_on_noise(encoded, turn):
+    grain = np.random.default_rng(2).integers(0, 256, (512, 512, 3), np.uint8)
+    image = Image.fromarray(grain).rotate(turn, Image.Resampling.BICUBIC)
+    assert find_faces(encoded(image, "JPEG", quality=92)) == ()
+
+
 def test_points_are_the_persons_own_sides(portraits, encoded):
     face = only_face(portraits["hopper"], encoded)
     assert face.right_eye[0] < face.nose[0] < face.left_eye[0]

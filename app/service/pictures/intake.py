@@ -33,6 +33,7 @@ LASTS = timedelta(minutes=15)
 SALT = "service.pictures.intake"
 # Where the database keeps files, they must not fill it; whoever is refused sends the plain form.
 MOST_WAITING = 50
+MANY_WAITING = 5  # from here on each that comes clears those away that are too late
 # No picture, or one that is too large: that stays so.
 HOPELESS = {413, 415}
 
@@ -77,9 +78,9 @@ def receive(request: HttpRequest) -> HttpResponse:
             403, "This form is not one of ours, or too old. POST /api/uploads tells another."
         ) from None
     data = read(request.FILES.get("file"), "file")
-    if len(waiting()) >= MOST_WAITING:
+    if waiting() >= MANY_WAITING:
         sweeping.sweep_incoming(LASTS)
-        if len(waiting()) >= MOST_WAITING:
+        if waiting() >= MOST_WAITING:
             raise Problem(503, "Too many pictures are waiting.", RETRY_AFTER_SECONDS)
     # Sent twice, the last one counts.
     files.delete([name])
@@ -87,8 +88,8 @@ def receive(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def waiting() -> list[str]:
-    return files.names(sweeping.INCOMING)[1]
+def waiting() -> int:
+    return len(files.names(sweeping.INCOMING)[1])
 
 
 @contextmanager

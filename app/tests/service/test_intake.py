@@ -170,6 +170,7 @@ def test_what_nobody_takes_is_swept(client, sent, any_storage, stored, monkeypat
 
 
 def test_the_store_is_not_filled(client, face, stored, monkeypatch):
+    monkeypatch.setattr(intake, "MANY_WAITING", 2)
     monkeypatch.setattr(intake, "MOST_WAITING", 2)
     files.put({"incoming/a": face, "incoming/b": face})
     full = send(client, ask(client), face)

@@ -6,7 +6,8 @@ from moto.ec2.responses.network_acls import NetworkACLs
 
 from localcloud import firewall
 from localcloud.hooks import hook
-from localcloud.services.base import Service
+from localcloud.services.base import Row, Service
+from localcloud.services.instances import tag
 from localcloud.services.security_groups import ports_of, protocol_of
 
 LAST = 32767  # what no rule has let through is denied
@@ -24,6 +25,21 @@ class NetworkAcls(Service):
                     return None
                 return firewall.Acl(subnet.id, subnet.cidr_block, ingress, egress)
         return None
+
+    def rows(self) -> list[Row]:
+        return [
+            Row(
+                id=each.id,
+                kind="network ACL",
+                name=tag(each, "Name"),
+                state=f"{len(_entries(each, False))} in, {len(_entries(each, True))} out",
+                address=each.vpc_id,
+                real=f"firewall of {len(each.associations)} subnets",
+                health="ok",
+            )
+            for each in list(self.cloud.backend("ec2").network_acls.values())
+            if not each.default
+        ]
 
     @hook(NetworkAclBackend, "create_network_acl", "self, vpc_id, tags, default")
     def create(self, original, backend, vpc_id, tags=None, default=False):

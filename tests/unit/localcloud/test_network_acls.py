@@ -49,6 +49,8 @@ def test_rules_are_kept_in_their_order(cloud, launch, entry, acl):
         (False, Rule("-1", None, ("0.0.0.0/0",))),
     ]
     assert [each.allow for each in seen.egress] == [False]
+    (row,) = [each for each in cloud.rows() if each.id == acl]
+    assert (row.state, row.real) == ("4 in, 1 out", "firewall of 1 subnets")
     cloud.settle()
     chain = cloud.scripts[-1].split(f"chain in-{seen.subnet} {{")[1].split("}\n    ")[0]
     assert [line.strip() for line in chain.splitlines() if line.strip()][:4] == [

@@ -131,7 +131,7 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
         cloud.client("ec2").terminate_instances(InstanceIds=[instance["InstanceId"]])
 
     with subtests.test("the host may put dumps into the bucket, an hour's beside a day's"):
-        on_host("systemctl start mustache-backup && systemctl start mustache-backup")
+        on_host("mustache-backup scheduled && mustache-backup scheduled")
         (bucket,) = [
             each["Name"]
             for each in cloud.client("s3").list_buckets()["Buckets"]

@@ -101,6 +101,8 @@ def test_a_bigger_box_keeps_its_data_and_really_is_bigger(cloud, launch):
     assert cloud.ssh(address, "sudo cat /root/data") == "kept"
     ec2.modify_volume(VolumeId=root_volume(instance), Size=16, VolumeType="io2", Iops=4000)
     assert cloud.ssh(address, size).split() == ["4096", "16G"]
+    (association,) = ec2.describe_addresses(PublicIps=[address])["Addresses"]
+    ec2.disassociate_address(AssociationId=association["AssociationId"])
     ec2.release_address(AllocationId=elastic["AllocationId"])
 
 

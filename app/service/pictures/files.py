@@ -5,7 +5,7 @@ saved, and deleted after those are gone; sweeping.py deletes what neither saw.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from django.core.exceptions import SuspiciousOperation
@@ -75,6 +75,12 @@ def modified(name: str) -> datetime:
 def delete(names: Iterable[str]) -> None:
     for name in names:
         default_storage.delete(name)
+
+
+def tidy(names: Iterable[str]) -> None:
+    """Delete what is in nobody's way: if that fails, sweeping does it."""
+    with suppress(*STORE_ERRORS):
+        delete(names)
 
 
 @told()

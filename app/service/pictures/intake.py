@@ -26,7 +26,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from service.errors import RETRY_AFTER_SECONDS, Problem, StoreUnavailable
+from service.errors import RETRY_AFTER_SECONDS, Problem
 from service.pictures import files, owners, sweeping
 
 LASTS = timedelta(minutes=15)
@@ -108,10 +108,9 @@ def taken(image: UploadedFile | None, key: str, owner: str) -> Iterator[bytes]:
         yield contents(name)
     except Problem as problem:
         if problem.status in HOPELESS:
-            files.delete([name])
+            files.tidy([name])
         raise
-    with suppress(StoreUnavailable):
-        files.delete([name])
+    files.tidy([name])
 
 
 def find(key: str, owner: str) -> str:

@@ -77,10 +77,10 @@ def keep(
         try:
             picture = save(result, brought)
         except Vanished:
-            files.delete(brought)
+            files.tidy(brought)
             continue
         used = picture.result.files | picture.result.original.files if picture else frozenset()
-        files.delete(brought - used)
+        files.tidy(brought - used)
         return picture
     raise RuntimeError(f"{digest} is uploaded and deleted all the time")
 

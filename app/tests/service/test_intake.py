@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import InMemoryStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from service.pictures import files, intake, sweeping
@@ -48,6 +49,20 @@ def test_a_picture_sent_before_becomes_a_picture(client, face, any_storage, stor
     assert made.json()["style"] == "walrus"
     assert client.get(made.json()["original_url"]).content == face
     assert not incoming(stored)
+
+
+class Undeletable(InMemoryStorage):
+    def delete(self, name):
+        raise ConnectionResetError("no route to the store")
+
+
+def test_a_picture_is_not_refused_for_what_is_left_to_tidy(client, settings, face, stored):
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": f"{__name__}.Undeletable"}}
+    offer = ask(client)
+    name = intake.name_of(offer["key"], "")
+    files.put({name: face})
+    assert take(client, offer["key"]).status_code == 201
+    assert incoming(stored) == {name}
 
 
 def test_a_key_makes_one_picture(client, sent):

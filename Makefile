@@ -123,6 +123,10 @@ CLIMB ?= up-and-down
 test-ladder: test-packages ## the ladder up and down with visitors on the site (not in `make test`)
 	pytest tests/ladder $(if $(CLIMB),-k $(CLIMB))
 
+.PHONY: test-rights
+test-rights: test-packages ## the stages as somebody with docs/aws-policy.json only (not in `make test`)
+	MUSTACHE_DEPLOYER=1 pytest tests/cloud/test_stage1.py tests/cloud/test_stages.py -p no:randomly
+
 .PHONY: test-crash
 test-crash: test-packages ## kill -9 the local cloud in the middle of its calls (CRASH_ROUNDS=3; not in `make test`)
 	pytest tests/crash -p no:randomly

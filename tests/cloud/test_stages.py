@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cloud import browser
+from cloud.deployer import deployer
 from cloud.project import Project, Visitor, changed
 
 pytestmark = pytest.mark.cloud
@@ -16,9 +17,8 @@ pytestmark = pytest.mark.cloud
 @pytest.fixture
 def project(cloud):
     # All visitors of the test share an address, which has a limit by default.
-    return Project(
-        cloud, "stages", "10.149.0.0/16", app_settings={"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}
-    )
+    unlimited = {"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}
+    return Project(cloud, "stages", "10.149.0.0/16", app_settings=unlimited, **deployer(cloud))
 
 
 def test_from_nothing_to_stage_3_and_down(project, subtests):

@@ -1,0 +1,68 @@
+"""Buckets begin as AWS's do, and conditional writes hold."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def s3(api):
+    client = api.client("s3")
+    client.create_bucket(Bucket="new")
+    return client
+
+
+def code(call, **options):
+    with pytest.raises(ClientError) as caught:
+        call(**options)
+    return caught.value.response["Error"]["Code"]
+
+
+def test_a_new_bucket_is_closed_and_encrypted(s3):
+    block = s3.get_public_access_block(Bucket="new")["PublicAccessBlockConfiguration"]
+    assert set(block.values()) == {True}
+    assert len(block) == 4
+    rules = s3.get_bucket_ownership_controls(Bucket="new")["OwnershipControls"]["Rules"]
+    assert rules == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    s3.delete_bucket_encryption(Bucket="new")
+    [rule] = s3.get_bucket_encryption(Bucket="new")["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert s3.put_object(Bucket="new", Key="a", Body=b"x")["ServerSideEncryption"] == "AES256"
+
+
+def test_acls_are_refused(s3):
+    refused = "AccessControlListNotSupported"
+    assert code(s3.put_bucket_acl, Bucket="new", ACL="public-read") == refused
+    assert code(s3.put_object, Bucket="new", Key="a", Body=b"", ACL="public-read") == refused
+    s3.put_object(Bucket="new", Key="a", Body=b"", ACL="bucket-owner-full-control")
+    assert code(s3.put_object_acl, Bucket="new", Key="a", ACL="public-read") == refused
+    assert code(s3.create_bucket, Bucket="open", ACL="public-read") == (
+        "InvalidBucketAclWithObjectOwnership"
+    )
+
+
+def test_public_acls_are_blocked_until_that_is_taken_off(s3):
+    s3.put_bucket_ownership_controls(
+        Bucket="new", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    )
+    assert code(s3.put_bucket_acl, Bucket="new", ACL="public-read") == "AccessDenied"
+    s3.delete_public_access_block(Bucket="new")
+    s3.put_bucket_acl(Bucket="new", ACL="public-read")
+
+
+def test_who_pays_is_kept(s3):
+    assert s3.get_bucket_request_payment(Bucket="new")["Payer"] == "BucketOwner"
+    s3.put_bucket_request_payment(Bucket="new", RequestPaymentConfiguration={"Payer": "Requester"})
+    assert s3.get_bucket_request_payment(Bucket="new")["Payer"] == "Requester"
+
+
+def test_an_object_is_written_once(s3):
+    first = s3.put_object(Bucket="new", Key="a", Body=b"x", IfNoneMatch="*")
+    assert code(s3.put_object, Bucket="new", Key="a", Body=b"y", IfNoneMatch="*") == (
+        "PreconditionFailed"
+    )
+    assert code(s3.put_object, Bucket="new", Key="a", Body=b"y", IfMatch='"0"') == (
+        "PreconditionFailed"
+    )
+    s3.put_object(Bucket="new", Key="a", Body=b"yes", IfMatch=first["ETag"])
+    assert s3.get_object(Bucket="new", Key="a", Range="bytes=-2")["Body"].read() == b"es"
+    assert code(s3.get_object, Bucket="new", Key="a", IfMatch=first["ETag"]) == "PreconditionFailed"

@@ -1,6 +1,6 @@
 """Uploads and views per second of the service on one core, with p50, p95 and p99 of the latency.
 
-    .venv/bin/python benchmarks/http.py [--seconds 8] [--worker gthread] [--threads 6]
+    .venv/bin/python benchmarks/http.py [--seconds 8] [--worker gthread] [--threads 8]
 
 gunicorn runs with its own settings and one worker, pinned to one core; the clients are pinned to
 another. On a busy machine the last two columns still hold: the processor time that the worker
@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8, help="for each line")
     parser.add_argument("--clients", type=int, default=4, help="requests at the same time")
     parser.add_argument("--worker", default="gthread", help="gunicorn's worker class")
-    parser.add_argument("--threads", type=int, default=6, help="of the worker")
+    parser.add_argument("--threads", type=int, default=8, help="of the worker")
     parser.add_argument("--database-url", help="default: SQLite")
     parser.add_argument("--cores", default="0,1", help="of the service, of the clients")
     options = parser.parse_args()

@@ -91,12 +91,18 @@ def upload(url: str, jpeg: bytes, visitor: int, end: float, answers: Counter) ->
     while time.monotonic() < end:
         number += 1
         fields = {"image": ("me.jpg", unseen(jpeg, visitor, number)), "style": "walrus"}
-        answer = http.request("POST", f"{url}/api/pictures", fields=fields | {"unlisted": "true"})
-        answers[answer.status] += 1
-        if answer.status != 201:
-            time.sleep(
-                min(int(answer.headers.get("Retry-After", 1)), max(0, end - time.monotonic()))
+        try:
+            answer = http.request(
+                "POST", f"{url}/api/pictures", fields=fields | {"unlisted": "true"}
             )
+        except urllib3.exceptions.HTTPError:  # cut off before the answer could be read
+            answers["broken"] += 1
+            time.sleep(1)
+            continue
+        answers[str(answer.status)] += 1
+        if answer.status != 201:
+            wait = int(answer.headers.get("Retry-After", 1))
+            time.sleep(min(wait, max(0, end - time.monotonic())))
 
 
 def look(url: str, path: str, end: float, seconds: list[float], failed: Counter) -> None:

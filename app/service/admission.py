@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from service import errors, metrics
 
 PLACES = 3
+DRAINS = 2  # more threads that may wait for the end of what was refused, see wsgi.py
 RETRY_AFTER_SECONDS = (2, 6)  # from and to, so that a crowd does not come back at once
 BUSY = "Too many pictures are being worked on. Try again in a moment."
 # Views that bring or work on pictures, by method.

@@ -25,7 +25,7 @@ worker_class = "gthread"
 workers = setting(
     "WEB_CONCURRENCY", read=env.int, default=os.cpu_count() or 1, check=positive, example="2"
 )
-threads = 6  # three more than admission.PLACES, for pages
+threads = 8  # three more than admission.PLACES and DRAINS, for pages
 # Model and code are loaded once and shared; the core opens its model sessions after the fork.
 reload = bool(os.environ.get("GUNICORN_RELOAD"))
 preload_app = not reload

@@ -25,7 +25,7 @@ def config(monkeypatch, tmp_path) -> Config:
 
 
 def test_threads_are_left_for_pages(config):
-    assert config.threads >= admission.PLACES + 3
+    assert config.threads >= admission.PLACES + admission.DRAINS + 3
 
 
 def environ(config: Config, *headers: str) -> dict:

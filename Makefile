@@ -68,7 +68,7 @@ stage%: env machine ## bring the site to a stage: stage1, ...
 machine: # Debian packages that the local cloud needs
 	@test $(INVENTORY) != local || tools/install-debian-packages $(LOCALCLOUD_PACKAGES)
 
-.PHONY: deploy backup restore destroy
+.PHONY: deploy backup restore manage destroy
 deploy: env ## bring the app in app/, or VERSION=..., to the site without a failed request
 	@$(PLAYBOOK) playbooks/deploy.yml $(if $(VERSION),-e app_version=$(VERSION)) $(ARGUMENTS)
 
@@ -77,6 +77,9 @@ backup: env ## dump the database to the bucket now
 
 restore: env ## replace the database by a dump (asks for the words)
 	@$(PLAYBOOK) playbooks/restore.yml $(ARGUMENTS)
+
+manage: env ## run COMMAND, a management command of the app, on a host that can
+	@$(PLAYBOOK) playbooks/manage.yml -e "manage='$(COMMAND)'" $(ARGUMENTS)
 
 destroy: env ## last backup, then remove everything (asks for the word)
 	@$(PLAYBOOK) playbooks/destroy.yml $(ARGUMENTS)

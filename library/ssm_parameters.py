@@ -5,7 +5,7 @@ DOCUMENTATION = r"""
 module: ssm_parameters
 short_description: Keep a path of SSM parameters, secrets generated in place
 description:
-  - Makes the parameters directly under a path what is listed, in one call.
+  - Makes the parameters under a path what is listed, in one call.
   - A secret is generated when it is missing, by the module itself, and is never returned, logged
     or written to disk.
 notes:
@@ -42,6 +42,16 @@ options:
     description: Whether parameters under the path that are not listed are removed.
     type: bool
     default: true
+  recursive:
+    description:
+      - Whether parameters deeper than directly under the path count too. Their names have slashes.
+    type: bool
+    default: false
+  ignore:
+    description: Names under the path that are somebody else's. They are neither read nor removed.
+    type: list
+    elements: str
+    default: []
   state:
     description: With V(absent), everything under the path is removed.
     type: str
@@ -99,17 +109,20 @@ except ImportError:
 DELETE_BATCH = 10
 
 
-def read(client, path):
-    """The parameters directly under ``path``: name to type, value and version."""
-    pages = client.get_paginator("get_parameters_by_path").paginate(Path=path, WithDecryption=True)
+def read(client, path, recursive, ignore):
+    """The parameters under ``path`` but those to ignore: name to type, value and version."""
+    pages = client.get_paginator("get_parameters_by_path").paginate(
+        Path=path, Recursive=recursive, WithDecryption=True
+    )
     return {
-        found["Name"].rsplit("/", 1)[1]: {
+        found["Name"].removeprefix(f"{path}/"): {
             "type": found["Type"],
             "value": found["Value"],
             "version": found["Version"],
         }
         for page in pages
         for found in page["Parameters"]
+        if found["Name"].removeprefix(f"{path}/") not in ignore
     }
 
 
@@ -139,7 +152,7 @@ def ensure(client, module):
     wanted = module.params["parameters"] if module.params["state"] == "present" else []
     purge = module.params["purge"] or module.params["state"] == "absent"
 
-    current = read(client, path)
+    current = read(client, path, module.params["recursive"], module.params["ignore"])
     puts, deletes, after = plan(current, wanted, purge)
     if not module.check_mode:
         for item in puts:
@@ -176,6 +189,8 @@ def main():
                 "required_one_of": [("value", "generate")],
             },
             "purge": {"type": "bool", "default": True},
+            "recursive": {"type": "bool", "default": False},
+            "ignore": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "tags": {"type": "dict", "default": {}},
         },

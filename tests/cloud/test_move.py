@@ -15,9 +15,9 @@ pytestmark = pytest.mark.cloud
 REFUSAL = json.dumps({"__type": "AccessDeniedException", "message": "not now"}).encode()
 
 
-def database_url(headers, body):
-    """What an API answers that does not let anybody change DATABASE_URL."""
-    if headers.get("X-Amz-Target", "").endswith(".PutParameter") and b"/DATABASE_URL" in body:
+def rows(headers, body):
+    """What an API answers that lets nobody note where the rows are."""
+    if headers.get("X-Amz-Target", "").endswith(".PutParameter") and b"/state/stores/rows" in body:
         return "application/x-amz-json-1.1", REFUSAL
     return None
 
@@ -41,6 +41,11 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
     project = Project(cloud, "move", "10.150.0.0/16")
     pictures = Pictures(project)
 
+    def noted():
+        ssm, path = cloud.client("ssm"), "/mustache/move/state"
+        found = ssm.get_parameters_by_path(Path=path, Recursive=True)
+        return {each["Name"].rsplit("/", 1)[1]: each["Value"] for each in found["Parameters"]}
+
     def setting():
         name = "/mustache/move/web/DATABASE_URL"
         return cloud.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
@@ -52,10 +57,11 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
     pictures.add()
 
     with subtests.test("cut off after the switch, it says so, and the site takes writes"):
-        with refusing(cloud.endpoint, database_url) as endpoint:
+        with refusing(cloud.endpoint, rows) as endpoint:
             output = project.play("stage3", "-e", f"aws_endpoint_url={endpoint}", code=2)
         assert "Run the same playbook again to finish the move" in said(output)
         assert "%2Frun" in setting()
+        assert noted()["rows"] == "instance"
         assert pictures.all_there()
         pictures.add()
 
@@ -66,6 +72,7 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
         output = project.play("stage3")
         assert "every row compared on both servers" in said(output)
         assert "mustache-move." in setting()
+        assert (noted()["stage"], noted()["rows"]) == ("3", "rds")
         assert pictures.all_there()
         pictures.add()
 
@@ -77,6 +84,11 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
         ]
         assert cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="dumps/")["KeyCount"] > 0
 
+    with subtests.test("one-off work runs on a host that can be reached"):
+        assert "[X] 0001_initial" in project.play(
+            "manage", "-e", "manage='showmigrations pictures'"
+        )
+
     with subtests.test("from stage 1 to 3 in one go, a second run changes nothing"):
         assert set(changed(project.play("stage3")).values()) == {0}
 
@@ -87,7 +99,7 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
         assert said_by == ["enabled", "disabled"]
 
     with subtests.test("the same on the way down"):
-        with refusing(cloud.endpoint, database_url) as endpoint:
+        with refusing(cloud.endpoint, rows) as endpoint:
             output = project.play("stage1", "-e", f"aws_endpoint_url={endpoint}", code=2)
         assert "Run the same playbook again to finish the move" in said(output)
         assert rds()

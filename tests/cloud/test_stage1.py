@@ -66,9 +66,9 @@ def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
     with subtests.test("the site keeps its contract"):
         project.keeps_contract()
 
-    with subtests.test("the inventory has the host by role, stage and zone"):
+    with subtests.test("the inventory has the host by role and zone"):
         graph = project.graph()
-        for group in ("role_web", "stage_1", "zone_us_east_1a"):
+        for group in ("role_web", "zone_us_east_1a"):
             assert f"|--@{group}:\n  |  |--mustache-test-web-1\n" in graph
     (instance,) = project.instances("running")
     address, key = instance["PublicIpAddress"], f"{cloud.state}/ansible/id_ed25519"

@@ -138,3 +138,72 @@ def test_hosts_are_what_the_inventory_says_of_them():
     wanted = {"name": "shop-web-1", "id": "i-1", "type": "t3.small", "volume": "vol-1"}
 
     assert load("web_hosts")([host]) == [wanted]
+
+
+def host(name, **found):
+    return {"inventory_hostname": name, "has_rows": False} | found
+
+
+@pytest.mark.parametrize(
+    ("hosts", "chosen"),
+    [
+        ([host("b"), host("a")], "a"),
+        ([host("a"), host("b", has_rows=True)], "b"),
+        ([host("a", serves=False), host("b", serves=True)], "b"),
+        ([host("a", serves=True), host("b", serves=False, has_rows=True)], "b"),
+        ([host("a"), host("b", serves=True)], "b"),
+        ([host("a", has_rows=True), host("b", serves=False)], "b"),
+        ([], ""),
+    ],
+    ids=[
+        "the first by name",
+        "one that has the rows",
+        "one that serves",
+        "the rows come before serving",
+        "one that could be asked",
+        "one that cannot be reached is no help",
+        "nobody",
+    ],
+)
+def test_one_off_work_has_a_host(hosts, chosen):
+    assert load("manage_host")(hosts) == chosen
+
+
+def test_what_is_there_and_not_wanted_goes_unless_a_store_is_still_there():
+    rows = {
+        "instance": {"place": "hosts", "found": "^postgresql-[0-9]+$"},
+        "rds": {"place": "aws", "found": "^rds:"},
+    }
+    balancer = {"place": "aws", "found": "^elb:"}
+    providers = {"front": {"address": {}, "balancer": balancer}, "rows": rows}
+    up = {"front": "balancer", "rows": "rds"}
+    down = {"front": "address", "rows": "instance"}
+    packages, kinds = ["postgresql-17"], ["elb:targetgroup", "rds:subgrp"]
+
+    def names(*arguments):
+        return [each["name"] for each in load("unwanted")(providers, *arguments)]
+
+    assert names(up, {"rows": "rds"}, "hosts", packages) == ["instance"]
+    assert names(up, {"rows": "rds"}, "hosts", ["postgresql-client-17"]) == []
+    assert names(up, {"rows": "rds"}, "aws", kinds) == []
+    assert names(up, {"rows": "instance"}, "hosts", packages) == []
+    assert names(down, {"rows": "instance"}, "aws", kinds) == ["balancer", "rds"]
+    assert names(down, {"rows": "instance"}, "aws", kinds[:1]) == ["balancer"]
+    assert names(down, {"rows": "rds"}, "aws", kinds) == ["balancer"]
+
+
+def test_the_state_is_read_and_what_lies_beside_it_left_alone():
+    noted = load("noted_state")
+
+    assert noted({"/stage": "3", "/stores/rows": "rds", "/lock": "me"}) == {
+        "stage": 3,
+        "stores": {"rows": "rds"},
+    }
+    assert noted({}) == {"stores": {}}
+
+
+def test_settings_are_those_of_the_provider_that_each_store_is_at():
+    settings = {"rows": {"a": {"URL": "1"}, "b": {"URL": "2"}}, "cache": {"database": {}}}
+    found = load("provider_settings")(settings, {"rows": "b", "cache": "database"})
+
+    assert found == [{"name": "URL", "value": "2"}]

@@ -50,12 +50,82 @@ def test_internal_variables_start_with_two_underscores_and_the_name_of_the_role(
     assert [name for name in internal if not name.startswith(f"__{role}_")] == []
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_every_tasks_file_that_playbooks_include_has_an_argument_spec(role):
-    entries = load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
+def entries(role):
+    return load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
 
-    for entry in entries:
-        assert (ROOT / "roles" / role / "tasks" / f"{entry}.yml").exists(), entry
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_a_role_does_is_what_its_argument_specs_say(role):
+    """Its tasks files are for everybody; what only the role itself includes is in a folder."""
+    files = {path.stem for path in (ROOT / "roles" / role / "tasks").glob("*.yml")}
+
+    assert files == set(entries(role))
+
+
+def tasks_in(path):
+    """The tasks of a file, and of those that it includes."""
+    for task in blocks(load(path)):
+        yield task
+        if included := task.get("ansible.builtin.include_tasks"):
+            folder = next(parent for parent in path.parents if parent.name == "tasks")
+            for each in sorted(folder.glob(re.sub(r"\{\{.*?\}\}", "*", included))):
+                yield from tasks_in(each)
+
+
+def blocks(tasks):
+    for task in tasks:
+        for part in ("block", "rescue", "always"):
+            yield from blocks(task.get(part, []))
+        yield task
+
+
+def documented(about):
+    """Each export of an entry point and its keys, as the description says them."""
+    items = about.get("description", [])
+    said = [each for each in ([items] if isinstance(items, str) else items) if "Exports" in each]
+    names = [re.findall(r"C\(([a-z_]+)\)", each) for each in said]
+    return {name: set(keys) for name, *keys in names}
+
+
+# What a program on the host prints; its keys are no YAML.
+PRINTED = {"backup_result", "common_result"}
+
+
+@pytest.mark.parametrize(
+    ("role", "entry"), [(role, entry) for role in ROLES for entry in entries(role)]
+)
+def test_what_an_entry_point_exports_is_what_it_says(role, entry):
+    facts = {}
+    for task in tasks_in(ROOT / "roles" / role / "tasks" / f"{entry}.yml"):
+        for name, value in task.get("ansible.builtin.set_fact", {}).items():
+            if EXPORT.fullmatch(name):
+                keys = set(value) if isinstance(value, dict) else set()
+                # One that is added to what was exported before.
+                keys |= set(re.findall(r"combine\(\{'(\w+)':", str(value)))
+                facts[name] = facts.get(name, set()) | keys
+    said = documented(entries(role)[entry])
+
+    assert set(facts) == set(said)
+    assert {name: keys for name, keys in facts.items() if name not in PRINTED} == {
+        name: keys for name, keys in said.items() if name not in PRINTED
+    }
+    assert all(said.values())
+
+
+def test_playbooks_include_what_roles_have():
+    missing = [
+        (str(path.relative_to(ROOT)), each)
+        for folder in ("playbooks", "molecule")
+        for path in (ROOT / folder).rglob("*.yml")
+        for play in load(path) or []
+        if isinstance(play, dict)
+        for task in [*blocks(play.get("tasks", [])), *blocks([play])]
+        if (each := task.get("ansible.builtin.include_role"))
+        and "{{" not in each["name"] + each["tasks_from"]
+        and each["tasks_from"] not in entries(each["name"])
+    ]
+
+    assert missing == []
 
 
 CONDITIONS = {"when", "until", "that", "changed_when", "failed_when", "var"}

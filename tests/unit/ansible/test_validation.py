@@ -1,5 +1,6 @@
 """A stage on a real account: what is refused before AWS is asked."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -18,7 +19,7 @@ def validate(tmp_path):
     (inventory / "group_vars").symlink_to(ROOT / "inventories/aws/group_vars")
 
     def run(**settings):
-        options = [f"-e{name}={value}" for name, value in settings.items()]
+        options = ["-e", json.dumps(settings)]
         done = subprocess.run(
             ["ansible-playbook", "-i", inventory, "playbooks/stage1.yml", *options],
             cwd=ROOT,
@@ -50,6 +51,19 @@ def test_settings_that_nobody_can_guess_are_named(validate):
 
 def test_a_name_of_before_is_refused_with_the_new_one(validate):
     assert "lb_state is called front" in validate(lb_state="present")
+    refused = validate(my_values={"db_provider": "rds"})
+    assert "db_provider is called stores: {rows: ...} (instance, rds) now." in refused
+
+
+def test_a_provider_that_there_is_not_is_refused(validate):
+    refused = validate(
+        site_domain="m.example.com",
+        operator_cidrs=["192.0.2.1/32"],
+        ssh_key_generated=True,
+        my_values={"stores": {"files": "s3"}},
+    )
+
+    assert "s3 is nothing that files can be; there is database." in refused
 
 
 def test_a_mistyped_variable_is_refused_by_name(validate):

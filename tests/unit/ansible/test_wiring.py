@@ -16,7 +16,10 @@ HERE, ON_HOSTS = (
     yaml.safe_load((ROOT / "group_vars" / group / "wiring.yml").read_text())
     for group in ("all", "aws_ec2")
 )
-LADDER = yaml.safe_load((ROOT / "group_vars/all/ladder.yml").read_text())
+LADDER, PROVIDERS = (
+    yaml.safe_load((ROOT / f"group_vars/all/{name}.yml").read_text())
+    for name in ("ladder", "providers")
+)
 PROJECT = yaml.safe_load((ROOT / "group_vars/all/project.yml").read_text())
 ACCOUNT = "123456789012"
 
@@ -30,7 +33,7 @@ def trusted(value):
 
 
 def wired(name, **variables):
-    found = trusted(LADDER | HERE | ON_HOSTS) | {
+    found = trusted(LADDER | PROVIDERS | HERE | ON_HOSTS) | {
         "stage": 1,
         "network_cidr": "10.20.0.0/16",
         "operator_cidrs": ["192.0.2.7/32"],
@@ -119,11 +122,13 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
-@pytest.mark.parametrize(("host", "provider"), [("w-1", "letsencrypt"), ("w-2", "none")])
-def test_one_host_asks_for_a_certificate(host, provider):
-    given = {"groups": {"role_web": ["w-2", "w-1"]}, "inventory_hostname": host}
+@pytest.mark.parametrize(("number", "provider"), [(1, "letsencrypt"), (2, "none")])
+def test_the_host_that_the_name_may_lead_to_asks_for_a_certificate(number, provider):
+    host = f"mustache-production-web-{number}"
+    asked = wired("web_tls_provider", site_tls_provider="letsencrypt", inventory_hostname=host)
 
-    assert wired("web_tls_provider", site_tls_provider="letsencrypt", **given) == provider
+    assert asked == provider
+    assert wired("web_entry_host") == "mustache-production-web-1"
 
 
 def test_a_key_may_be_in_the_home_directory(monkeypatch):
@@ -144,7 +149,10 @@ def test_each_value_of_the_stage_is_read_in_one_place():
     assert {name: places for name, places in read.items() if len(places) > 1} == {}
     assert {name for name in read if not name.startswith("stores.")} == every
     assert {name.partition(".")[2] for name in read} - {""} <= set(wanted["stores"])
-    assert {path for places in read.values() for path in places} == {"group_vars/all/wiring.yml"}
+    assert {path for places in read.values() for path in places} == {
+        "group_vars/all/providers.yml",
+        "group_vars/all/wiring.yml",
+    }
 
 
 @pytest.mark.parametrize(("front", "groups"), [("address", ["web"]), ("balancer", ["web", "lb"])])
@@ -183,3 +191,87 @@ def test_session_manager_needs_no_open_port():
     )
     assert wired("web_user_data") == wired("ssh_options", **ways) == ""
     assert [22] in [rule["ports"] for rule in wired("network_security_groups")[0]["rules"]]
+
+
+def test_a_store_stays_where_it_was_noted_until_it_has_moved():
+    noted = {"stores": {"rows": "instance", "files": "database"}}
+    urls = {"instance": "postgres://here", "rds": "postgres://there"}
+    found = {
+        "aws_account": ACCOUNT,
+        "noted": noted,
+        "db_result": {"urls": urls, "rds_host": "there"},
+    }
+    given = {"hostvars": {"localhost": found}, "db_provider": "rds"}
+
+    assert wired("stores_to_move", **given) == ["rows"]
+    assert wired("stores_now", **given)["rows"] == "instance"
+    settings = {
+        each["name"]: each.get("value")
+        for each in wired(
+            "parameters_values",
+            **given
+            | {"site_url": "https://m.example.com", "app_settings": {"UPLOAD_RATE": "1/60"}},
+        )
+    }
+    assert settings["DATABASE_URL"] == "postgres://here"
+    assert settings["SESSION_STORE"] == settings["PICTURE_STORE"] == "database"
+    assert settings["UPLOAD_RATE"] == "1/60"
+
+
+def test_what_nobody_noted_is_where_it_is_wanted():
+    given = {"hostvars": {"localhost": {}}, "db_provider": "rds"}
+
+    assert wired("stores_now", **given)["rows"] == "rds"
+    assert wired("stores_to_move", **given) == []
+
+
+@pytest.mark.parametrize(
+    ("has_rows", "address", "found"),
+    [(True, "", ["instance"]), (False, "there", ["rds"]), (True, "there", ["instance", "rds"])],
+)
+def test_where_rows_are_shows_in_what_there_is(has_rows, address, found):
+    given = {"hostvars": {"localhost": {"db_result": {"rds_host": address}}}, "has_rows": has_rows}
+
+    assert wired("stores_found", **given) == {"rows": found}
+
+
+def test_every_provider_can_be_found_and_retired_or_goes_with_something_else():
+    for axis, known in PROVIDERS["providers"].items():
+        for name, provider in known.items():
+            known = {"role", "place", "found", "retire"}
+            assert set(provider) - {"leaves"} in (set(), {"hands"}, known), name
+            if "role" in provider:
+                tasks = ROOT / "roles" / provider["role"] / "tasks"
+                assert (tasks / f"{provider['retire']}.yml").exists(), (axis, name)
+
+
+def test_the_ladder_names_providers_that_there_are():
+    known = PROVIDERS["providers"]
+    for step in LADDER["ladder"]:
+        changes = step["changes"]
+        asked = {name: changes[name] for name in ("front", "compute") if name in changes}
+        for axis, provider in (asked | changes.get("stores", {})).items():
+            assert provider in known[axis], (step["stage"], axis)
+
+
+@pytest.mark.parametrize("store", PROVIDERS["movers"])
+def test_a_role_that_moves_a_store_has_its_four_tasks_and_the_wiring_its_lines(store):
+    role = PROVIDERS["movers"][store]
+    for tasks in ("copy", "switch", "undo", "finish"):
+        assert (ROOT / f"roles/{role}/tasks/{tasks}.yml").exists()
+    assert set(HERE["store_settings"][store]) == set(PROVIDERS["providers"][store])
+    assert store in ON_HOSTS["stores_found"]
+    assert (ROOT / f"playbooks/phases/templates/moved/{store}.txt").exists()
+
+
+def test_nothing_means_the_first_host():
+    """It is named for what it is: manage_host, web_entry_host."""
+    meant = [
+        str(path.relative_to(ROOT))
+        for folder in ("playbooks", "group_vars", "roles")
+        for path in (ROOT / folder).rglob("*.yml")
+        if "drills" not in path.parts
+        and re.search(r"groups\.?\S* \|.*\bfirst\b|groups\.\w+\[0\]", path.read_text())
+    ]
+
+    assert meant == []

@@ -30,12 +30,12 @@ class Canvas:
             return copy if by == factor else copy.reduce(factor // by)
         if self._pixels is None or factor < 4 or factor % 2:
             return self.image.reduce(factor)
-        # Of two rows in each square: enough that a sensor's noise is gone and faces are found, and
-        # most of the memory need not be read.
+        # Means of four pixels spread over the square: good enough to find faces in, and most of
+        # the memory need not be read.
         step = factor // 2
-        rows = np.ascontiguousarray(self._pixels[::step])
-        image = Image.frombuffer("RGBX", (rows.shape[1], len(rows)), rows, "raw", "RGBX", 0, 1)
-        return image.reduce((factor, 2))
+        sampled = np.ascontiguousarray(self._pixels.view(np.uint32)[::step, ::step, 0])
+        size = sampled.shape[::-1]
+        return Image.frombuffer("RGBX", size, sampled, "raw", "RGBX", 0, 1).reduce(2)
 
     def reduced_to(self, side: int) -> Image.Image | None:
         """A copy of at least `side` pixels on the longer side; None where it is hardly larger."""

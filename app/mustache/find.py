@@ -24,6 +24,7 @@ ENLARGED = 4.0  # thumbnails are looked at in at most this many times their size
 MAYBE = 0.3  # detector scores that are worth a closer look; it says 0.6 is a face
 HINT = 0.06  # of something tiny: faces that are too small for the first view score so little there
 DOUBTFUL_WORK = 5  # of a closer look that turns the candidate every way, in looks that need not
+HINT_SIDE = 20.0  # a larger face would score more
 SMALL = 28.0  # sides of boxes in the first view: tiny, and others may be smaller still
 
 TILTED = 20.0  # degrees of a head from which others beside it may be found better turned alike
@@ -136,9 +137,10 @@ class Search:
 
     def small(self) -> bool:
         """A face is tiny in the first view, or something tiny beside the faces hints at one."""
-        tiny = SMALL * max(1.0, max(self.views.full.size) / FIRST)
-        hints = [hint for hint in self.hints if not self.known(hint)]
-        return any(each.side < tiny for each in [*hints, *(face for face, _ in self.found)])
+        pixel = max(1.0, max(self.views.full.size) / FIRST)
+        return any(face.side < SMALL * pixel for face, _ in self.found) or any(
+            hint.side < HINT_SIDE * pixel and not self.known(hint) for hint in self.hints
+        )
 
     def mixed(self) -> bool:
         """Some head is far from upright, or something looked like a face and was not."""

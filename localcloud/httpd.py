@@ -18,7 +18,10 @@ from waitress.parser import HTTPRequestParser, get_header_lines
 from waitress.server import create_server
 from waitress.task import WSGITask
 
+from localcloud import peers
+
 METADATA = re.compile(rb"(?m)^X-Amz-Meta-[^:\r\n]*")
+USER = "localcloud.user"  # in an environment: who is at the other end
 THREADS = 32  # calls such as CreateDBInstance hold one for seconds
 LARGEST_BODY = 5 * 2**30 + 2**20  # an S3 object that is put at once, and its chunks' headers
 
@@ -51,6 +54,7 @@ class Task(WSGITask):
     def get_environment(self):
         environ = super().get_environment()
         environ["RAW_URI"] = self.request.request_uri
+        environ[USER] = self.channel.user
         environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = self.request.names
         return environ
 
@@ -60,8 +64,14 @@ class Task(WSGITask):
 
 
 class Channel(HTTPChannel):
+    """A connection; ``user`` is who is at its other end, if that is on this machine."""
+
     parser_class = Parser
     task_class = Task
+
+    def __init__(self, server, sock, addr, *args, **kwargs):
+        self.user = peers.uid(addr, sock.getsockname()) if addr[0].startswith("127.") else None
+        super().__init__(server, sock, addr, *args, **kwargs)
 
 
 def server(application, port: int, spool: Path):

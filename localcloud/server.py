@@ -36,11 +36,12 @@ class Api:
     def __init__(self, cloud, application, receive):
         self.cloud = cloud
         self.gate = Gate(cloud)
+        self.users = {0, cloud.settings.state.stat().st_uid}
         self.application = application
         self.receive = receive  # takes an S3 object's bytes to disk
 
     def __call__(self, environ, start_response):
-        refusal = refuse(environ)
+        refusal = refuse(environ) or stranger(environ, self.users)
         if refusal:
             start_response("403 Forbidden", [("Content-Type", "text/plain")])
             return [f"{refusal}\n".encode()]
@@ -150,6 +151,13 @@ def refuse(environ) -> str | None:
         return "moto's own API is closed: it would take the state from under real hosts."
     if path == "/_localcloud/faults" and environ["REMOTE_ADDR"] != "127.0.0.1":
         return "Faults are made on the machine of the local cloud only."
+    return None
+
+
+def stranger(environ, users: set[int]) -> str | None:
+    """Why another user of this machine is not answered: who uses the API is root on the hosts."""
+    if environ["REMOTE_ADDR"].startswith("127.") and environ[httpd.USER] not in users:
+        return "The local cloud is for the user who started it, and for root."
     return None
 
 

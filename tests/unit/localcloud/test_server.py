@@ -1,8 +1,13 @@
 """The API answers AWS clients on this machine and on hosts, and nobody's web page."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from localcloud.server import refuse
+from localcloud.httpd import USER
+from localcloud.server import refuse, stranger
 
 
 def request(path="/", remote="127.0.0.1", host="127.0.0.1:5000", **headers):
@@ -53,3 +58,27 @@ def test_the_state_cannot_be_reset():
 def test_hosts_make_no_faults():
     assert refuse(request("/_localcloud/faults")) is None
     assert "Faults" in refuse(request("/_localcloud/faults", remote="10.20.1.4"))
+
+
+def test_other_users_of_this_machine_are_refused():
+    assert stranger({**request(), USER: 1000}, {0, 1000}) is None
+    assert "who started it" in stranger({**request(), USER: 65534}, {0, 1000})
+    assert "who started it" in stranger({**request(remote="127.0.0.9"), USER: None}, {0, 1000})
+    assert stranger({**request(remote="10.20.1.4"), USER: None}, {0, 1000}) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_the_user_at_the_other_end_is_known(api):
+    ask = (
+        "import os, socket, sys; os.setuid(int(sys.argv[2]))\n"
+        "api = socket.socket(); api.connect((b'127.0.0.1', int(sys.argv[1])))\n"
+        "api.send(b'GET /_localcloud/status HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n')\n"
+        "print(b''.join(iter(lambda: api.recv(65536), b'')).decode())"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", ask, str(api.port), user], text=True, check=True,
+                       capture_output=True, timeout=30).stdout
+        for user in ("0", "65534")
+    ]  # fmt: skip
+    assert " 200 OK" in said[0].splitlines()[0]
+    assert "who started it" in said[1]

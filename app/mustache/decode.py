@@ -29,7 +29,8 @@ DRAWN = ("L", "RGB", "RGBA", "RGBX", "CMYK", "I;16")
 def bytes_in_common(source: Source) -> int:
     """How much memory the pixels of a picture take that numpy and Pillow share; else 0."""
     image = source.image
-    shared = image.format == "JPEG" and image.mode == "RGB"
+    turns = source.orientation in UPRIGHT  # then they are needed for a moment only
+    shared = image.format == "JPEG" and image.mode == "RGB" and not turns
     return 4 * image.width * image.height if shared else 0
 
 

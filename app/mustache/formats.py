@@ -55,7 +55,7 @@ KINDS = {
     "PNG": Kind("PNG", "image/png", "png", 8, {"compress_level": 4}),
     "WEBP": Kind("WEBP", "image/webp", "webp", 17, {"quality": 90, "method": 2}),
     "AVIF": Kind("AVIF", "image/avif", "avif", 29, {"quality": 80, "speed": 8}),
-    "GIF": Kind("GIF", "image/gif", "gif", 21),
+    "GIF": Kind("GIF", "image/gif", "gif", 26),
     "BMP": Kind("BMP", "image/bmp", "bmp", 12),
     "TIFF": Kind("TIFF", "image/tiff", "tif", 12, {"compression": "tiff_adobe_deflate"}),
     "HEIF": replace(JPEG, memory=12),

@@ -108,7 +108,8 @@ class Lists(Service):
     def matching(self, original, obj, _filter, filter_value):
         """Any value of the resource may match any of the filter's; moto wants all of several."""
         value = obj.get_filter_value(_filter)
-        values = list(value) if isinstance(value, list | set | tuple | type({}.keys())) else [value]
+        several = list | set | tuple | type({}.keys()) | type({}.values())
+        values = list(value) if isinstance(value, several) else [value]
         wanted = [filter_value] if isinstance(filter_value, str) else filter_value or ()
         return any(_matches(_text(each), wanted) for each in values if each is not None)
 

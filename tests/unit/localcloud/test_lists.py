@@ -128,6 +128,15 @@ def test_a_subnet_is_found_by_its_ipv6_block(ec2, site):
     assert [each["SubnetId"] for each in subnets] == [made["Subnet"]["SubnetId"]]
 
 
+def test_the_table_of_a_subnet_is_found_by_it(ec2, site):
+    table = ec2.create_route_table(VpcId=site["vpc"])["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=table, SubnetId=site["subnet"])
+    filters = [{"Name": "association.subnet-id", "Values": [site["subnet"]]}]
+    tables = ec2.describe_route_tables(Filters=filters)["RouteTables"]
+
+    assert [each["RouteTableId"] for each in tables] == [table]
+
+
 def test_several_values_are_alternatives(ec2, site, launch):
     """Of an interface with one group, when two are asked for."""
     launch()

@@ -86,9 +86,11 @@ class Images(Service):
         # moto knows no tags for the snapshot beside the image's
         image_tags = [each for each in tag_specifications if each["ResourceType"] == "image"]
         made = original(backend, instance_id, name, description, image_tags)
+        # before the layer is there: what no image has is swept away
+        made.layers = [str(self._layer(made.id)), *instance.layers]
         try:
             with self._still(instance, reboot=not asked.get("NoReboot")):
-                layer = self._copy(instance, made.id)
+                self._copy(instance, made.id)
                 snapshots = {
                     device: backend.create_snapshot(
                         volume.id, f"Created by CreateImage({instance_id})"
@@ -105,7 +107,6 @@ class Images(Service):
                 tags = {each["Key"]: each["Value"] for each in specification["Tags"]}
                 for snapshot in (made.ebs_snapshot, *snapshots.values()):
                     snapshot.add_tags(tags)
-        made.layers = [str(layer), *instance.layers]
         _describe_root(made, root, backend.get_volume(root_volume_id(instance)).size)
         made.volumes = [
             {"DeviceName": device, "Ebs": {**ebs, "SnapshotId": snapshots[device].id}}
@@ -151,9 +152,9 @@ class Images(Service):
                 "local cloud could start from another one.",
             )
         made = original(backend, name, description)
+        made.layers = [str(self._layer(made.id)), *snapshot.layers]
         with self.cloud.storage.snapshot_mounted(snapshot.id) as volume:
-            layer = self._copy_layer(volume / "upper", made.id)
-        made.layers = [str(layer), *snapshot.layers]
+            self._copy_layer(volume / "upper", made.id)
         made.architecture, made.virtualization_type = "x86_64", "hvm"
         backend.snapshots.pop(made.ebs_snapshot.id)
         made.ebs_snapshot = snapshot
@@ -212,7 +213,10 @@ class Images(Service):
             if hasattr(each, "layers")
         ]
 
-    def _copy(self, instance, image_id: str) -> Path:
+    def _layer(self, image_id: str) -> Path:
+        return self.directory / image_id
+
+    def _copy(self, instance, image_id: str) -> None:
         """Copy what the host wrote into a layer of its own, without what identifies the host."""
         storage = self.cloud.storage
         upper = storage.upper(instance.id)
@@ -222,13 +226,13 @@ class Images(Service):
                 instance.id, root_volume_id(instance), [Path(each) for each in instance.layers]
             )
         try:
-            return self._copy_layer(upper, image_id)
+            self._copy_layer(upper, image_id)
         finally:
             if not mounted:
                 storage.unmount_root(instance.id, root_volume_id(instance))
 
-    def _copy_layer(self, upper: Path, image_id: str) -> Path:
-        layer = self.directory / image_id
+    def _copy_layer(self, upper: Path, image_id: str) -> None:
+        layer = self._layer(image_id)
         part = layer.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
@@ -241,7 +245,6 @@ class Images(Service):
                 else:
                     path.unlink()
         part.rename(layer)
-        return layer
 
     def _sweep(self) -> None:
         """Delete layers that neither an image nor a host needs any more."""

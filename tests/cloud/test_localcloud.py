@@ -107,9 +107,9 @@ def test_a_bigger_box_keeps_its_data_and_really_is_bigger(cloud, launch):
 
 
 def test_a_disk_that_is_full_is_full(cloud, launch):
-    instance = launch(BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 1}}])
+    instance = launch(BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}])
     said = cloud.ssh(
-        instance["PublicIpAddress"], "sudo fallocate -l 2G /root/big 2>&1 || echo refused"
+        instance["PublicIpAddress"], "sudo fallocate -l 9G /root/big 2>&1 || echo refused"
     )
     assert "No space left on device" in said
 

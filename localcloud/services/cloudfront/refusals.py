@@ -11,6 +11,8 @@ from localcloud.services.cloudfront.policies import HEADER, invalid
 from localcloud.services.cloudfront.translate import ERRORS, items
 
 S3 = re.compile(r"[a-z0-9.-]+\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com")
+# an address is none: its last part is a number
+DOMAIN = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9_-]{1,63}\.)+(?!\d+$)[A-Za-z0-9-]{1,63}")
 PATTERN = re.compile(r"[A-Za-z0-9_\-.*$/~\"'@:+&?]{1,255}")
 METHODS = (
     {"GET", "HEAD"},
@@ -71,7 +73,7 @@ def check(config: dict, policy) -> None:
 
 def _check_origin(config: dict) -> None:
     domain = config.get("DomainName") or ""
-    if not re.fullmatch(r"(?=.{1,253}$)(?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z0-9-]{1,63}", domain):
+    if not DOMAIN.fullmatch(domain):
         raise invalid(f"The origin's domain name {domain!r} is not a DNS name.")
     if config.get("VpcOriginConfig"):
         raise unsupported("VPC origins")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -86,10 +87,19 @@ def test_a_quiet_climb(fake, plan):
     ids=["read fails", "read refused", "write fails", "upload lost"],
 )
 def test_a_move_that_breaks_something(fake, plan, fault, problem):
+    struck = threading.Event()
+
+    def strike(method, path):
+        found = fault(method, path)
+        if found:
+            struck.set()
+        return found
+
     def run(move, log):
         if move.playbook == "stage2":
-            fake.fault = fault
-            time.sleep(0.6)
+            fake.fault = strike
+            assert struck.wait(20)
+            time.sleep(0.3)
             fake.fault = lambda method, path: None
         return 0
 

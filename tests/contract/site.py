@@ -85,7 +85,7 @@ class Visitor(requests.Session):
         """Send the page's form as a browser does: with its token and where it comes from."""
         fields = {CSRF_FIELD: page.csrf_token} | (data or {})
         origin = {"Origin": self.site.url, "Referer": self.site.url + "/"}
-        return self.post(path, data=fields, files=files, headers=origin | headers)
+        return self.patient("POST", path, data=fields, files=files, headers=origin | headers)
 
     def upload(self, data: bytes, style: str | None = None, listed: bool = False) -> dict:
         """What the API says to the upload."""

@@ -1,6 +1,5 @@
 """Bad input gets a clear answer, and leaves nothing."""
 
-import io
 import struct
 import zlib
 from urllib.parse import urlencode
@@ -78,7 +77,8 @@ def test_a_picture_as_large_as_the_page_allows_is_looked_at(visitor):
 
 
 def test_an_upload_without_a_picture(visitor):
-    explained(visitor.post("/api/pictures", data={"style": "dali"}), 400, "bad_request")
+    answer = visitor.patient("POST", "/api/pictures", data={"style": "dali"})
+    explained(answer, 400, "bad_request")
 
 
 def test_an_unknown_style(visitor, face):
@@ -171,8 +171,7 @@ def test_a_form_full_of_fields_is_refused(visitor):
 
 
 def test_a_broken_multipart_body_is_refused(visitor):
-    body = io.BytesIO(b"--b\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\nabc")
-    answer = visitor.post(
-        "/api/pictures", data=body, headers={"Content-Type": "multipart/form-data; boundary=c"}
-    )
+    body = b"--b\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\nabc"
+    kind = {"Content-Type": "multipart/form-data; boundary=c"}
+    answer = visitor.patient("POST", "/api/pictures", data=body, headers=kind)
     assert answer.status_code == 400

@@ -12,18 +12,6 @@ from localcloud.appliance import Appliances, Host
 from localcloud.firewall import Interface, Rule
 from localcloud.services.network import Interfaces
 
-# 198.18.0.0/15 is for benchmarks of networks: nobody's on the internet and in no VPC. Each cloud
-# has 16 addresses of it.
-BLOCK = ipaddress.ip_network("198.18.0.0/15")
-SIZE = 28
-
-
-def network(cloud_id: str) -> ipaddress.IPv4Network:
-    """The edge of a cloud: two clouds on one machine have two."""
-    block = registry.loopback_block(cloud_id)
-    index = (int(block.network_address) >> 12) & 0xFFF
-    return list(BLOCK.subnets(new_prefix=SIZE))[index]
-
 
 class EdgeAppliances(Appliances):
     """Hosts on the edge. They have no network interface in EC2, since they are in no account."""
@@ -71,4 +59,4 @@ class EdgeAppliances(Appliances):
 
     @property
     def _network(self) -> ipaddress.IPv4Network:
-        return network(self.cloud.settings.id)
+        return registry.edge_block(self.cloud.settings.id)

@@ -11,6 +11,8 @@ from localcloud.network import Network
 
 DIRECTORY = Path("/run/localcloud")
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+# 198.18.0.0/15 is for benchmarks of networks: nobody's on the internet and in no VPC.
+EDGES = ipaddress.ip_network("198.18.0.0/15")
 
 
 def loopback_block(cloud_id: str) -> ipaddress.IPv4Network:
@@ -18,6 +20,12 @@ def loopback_block(cloud_id: str) -> ipaddress.IPv4Network:
     # 127.0-15 is left to the machine: resolvers and databases live there
     index = 256 + int(cloud_id, 16) % (4096 - 256)
     return ipaddress.ip_network((0x7F000000 + (index << 12), 20))
+
+
+def edge_block(cloud_id: str) -> ipaddress.IPv4Network:
+    """The /28 of the edge: two clouds on one machine have two."""
+    index = (int(loopback_block(cloud_id).network_address) >> 12) & 0xFFF
+    return list(EDGES.subnets(new_prefix=28))[index]
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from moto.ec2.exceptions import (
     InvalidSecurityGroupNotFoundError,
     InvalidSecurityGroupRuleIdNotFoundError,
 )
-from moto.ec2.models.managed_prefixes import ManagedPrefixListBackend
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend, SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups as SecurityGroupsResponse
 from moto.ec2.utils import is_valid_cidr, is_valid_ipv6_cidr
@@ -19,6 +18,7 @@ from moto.ec2.utils import is_valid_cidr, is_valid_ipv6_cidr
 from localcloud import firewall
 from localcloud.hooks import hook
 from localcloud.services.base import Service
+from localcloud.services.prefix_lists import PrefixLists, check_quota, no_prefix_list
 
 # The API takes numbers and names, and answers these by name.
 PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "-1": "-1", "all": "-1"}
@@ -67,7 +67,7 @@ class SecurityGroups(Service):
         ports = ports_of(protocol, from_port, to_port)
         prefix = (prefix_list_id or {}).get("PrefixListId")
         if prefix and prefix not in ec2_backend.managed_prefix_lists:
-            raise _no_prefix_list(prefix)
+            raise no_prefix_list(prefix)
         original(rule, ec2_backend, protocol, group_id, 0, 0, ip_range, source_group,
                  prefix_list_id, *args, **kwargs)  # fmt: skip
         rule.from_port, rule.to_port = ports
@@ -122,6 +122,7 @@ class SecurityGroups(Service):
     def authorize_ingress(self, original, response):
         with _all_or_nothing(response, "ingress_rules") as made:
             answer = original(response)
+            check_quota(_group(response))
         answer.result["SecurityGroupRules"] = made()
         return answer
 
@@ -129,6 +130,7 @@ class SecurityGroups(Service):
     def authorize_egress(self, original, response):
         with _all_or_nothing(response, "egress_rules") as made:
             answer = original(response)
+            check_quota(_group(response))
         answer.result["SecurityGroupRules"] = made()
         return answer
 
@@ -187,35 +189,12 @@ class SecurityGroups(Service):
                          "prefix_list_id", "prefix_description"):  # fmt: skip
                 setattr(rule, name, getattr(new, name))
 
-    @hook(ManagedPrefixListBackend, "delete_managed_prefix_list", "self, prefix_list_id")
-    def delete_prefix_list(self, original, backend, prefix_list_id):
-        if prefix_list_id not in backend.managed_prefix_lists:
-            raise _no_prefix_list(prefix_list_id)
-        for group in [each for of_vpc in backend.groups.values() for each in of_vpc.values()]:
-            rules = [*group.ingress_rules, *group.egress_rules]
-            if any(each.prefix_list_id == prefix_list_id for each in rules):
-                raise DependencyViolationError(
-                    f"The prefix list '{prefix_list_id}' is referenced by {group.id}."
-                )
-        return original(backend, prefix_list_id)
-
-    @hook(ManagedPrefixListBackend, "modify_managed_prefix_list",
-          "self, add_entry, remove_entry, prefix_list_id, current_version, "
-          "prefix_list_name")  # fmt: skip
-    def modify_prefix_list(self, original, backend, add_entry, remove_entry, prefix_list_id=None,
-                           current_version=None, prefix_list_name=None):  # fmt: skip
-        found = backend.managed_prefix_lists.get(prefix_list_id)
-        if found is None:
-            raise _no_prefix_list(prefix_list_id)
-        name = prefix_list_name or found.prefix_list_name
-        return original(backend, add_entry, remove_entry, prefix_list_id, current_version, name)
-
     def render(self, rule, members) -> firewall.Rule:
         """The firewall's rule; ``members`` gives the addresses of a group's interfaces."""
         if rule.source_group.get("GroupId"):
             peers = tuple(members(rule.source_group["GroupId"]))
         elif rule.prefix_list_id:
-            peers = self._prefixes(rule.prefix_list_id)
+            peers = self.cloud.service(PrefixLists).blocks(rule.prefix_list_id)
         else:
             # hosts have no IPv6 here, so its ranges let nobody in
             peers = (rule.ip_range["CidrIp"],) if rule.ip_range.get("CidrIp") else ()
@@ -224,23 +203,9 @@ class SecurityGroups(Service):
             ports = (int(rule.from_port), int(rule.to_port))
         return firewall.Rule(rule.ip_protocol, ports, peers)
 
-    def _prefixes(self, prefix_list_id: str) -> tuple[str, ...]:
-        """The IPv4 blocks of a prefix list; none when it is gone."""
-        found = self.cloud.backend("ec2").managed_prefix_lists.get(prefix_list_id)
-        if found is None or found.address_family != "IPv4" or found.state == "delete-complete":
-            return ()
-        entries = found.entries.get(found.version or max(found.entries, default=None)) or []
-        return tuple(each["Cidr"] for each in entries)
-
 
 def _invalid(message: str) -> EC2ClientError:
     return EC2ClientError("InvalidParameterValue", message)
-
-
-def _no_prefix_list(prefix_list_id: str) -> EC2ClientError:
-    return EC2ClientError(
-        "InvalidPrefixListID.NotFound", f"The prefix list ID '{prefix_list_id}' does not exist"
-    )
 
 
 def _key(rule: SecurityGroupRule) -> tuple:

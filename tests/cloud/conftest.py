@@ -186,12 +186,12 @@ def site(cloud):
 
 
 def allow(ec2, group: str, port: int, source: str = "0.0.0.0/0") -> None:
-    """Let TCP ``port`` in from a CIDR block or a security group."""
-    peer = (
-        {"UserIdGroupPairs": [{"GroupId": source}]}
-        if source.startswith("sg-")
-        else {"IpRanges": [{"CidrIp": source}]}
-    )
+    """Let TCP ``port`` in from a CIDR block, a security group or a prefix list."""
+    peers = {
+        "sg-": {"UserIdGroupPairs": [{"GroupId": source}]},
+        "pl-": {"PrefixListIds": [{"PrefixListId": source}]},
+    }
+    peer = peers.get(source[:3], {"IpRanges": [{"CidrIp": source}]})
     ec2.authorize_security_group_ingress(
         GroupId=group,
         IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **peer}],

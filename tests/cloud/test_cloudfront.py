@@ -18,6 +18,7 @@ DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 ALL_VIEWER = "33f36d7e-f396-46d9-90e0-52428a34d9dc"
 SECRET = "x-origin-secret"
+PREFIX_LIST = "com.amazonaws.global.cloudfront.origin-facing"
 
 # An origin that counts what it is asked, says what it saw, and does what the path says.
 SERVER = """#!/bin/sh
@@ -66,7 +67,7 @@ def cloudfront(cloud):
 
 @pytest.fixture(scope="module")
 def origin(cloud, site):
-    """A host with a public address that lets only the world's port 80 in, and its name."""
+    """A host with a public address that lets only CloudFront in, and its name."""
     ec2 = cloud.client("ec2")
     group = ec2.create_security_group(GroupName="origin", Description="o", VpcId=site.vpc)[
         "GroupId"
@@ -88,6 +89,13 @@ def origin(cloud, site):
         ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
     )
     wait_until(lambda: _serves(found["PublicIpAddress"]), 60)
+    world = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=world)
+    lists = ec2.describe_managed_prefix_lists(
+        Filters=[{"Name": "prefix-list-name", "Values": [PREFIX_LIST]}]
+    )["PrefixLists"]
+    allow(ec2, group, 80, lists[0]["PrefixListId"])
+    assert not _serves(found["PublicIpAddress"])
     yield "origin.test"
     ec2.terminate_instances(InstanceIds=[made])
 

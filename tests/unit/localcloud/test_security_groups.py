@@ -3,6 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud import registry
 from localcloud.firewall import Rule
 from localcloud.services.network import Interfaces
 
@@ -105,6 +106,58 @@ def test_a_prefix_list_is_rendered_and_follows_its_entries(ec2, authorize, rende
 def test_an_unknown_prefix_list_is_refused(authorize):
     with pytest.raises(ClientError, match=r"InvalidPrefixListID\.NotFound"):
         authorize({"IpProtocol": "-1", "PrefixListIds": [{"PrefixListId": "pl-12345678"}]})
+
+
+@pytest.fixture
+def cloudfront_list(ec2):
+    """Id of the list that CloudFront's addresses are in."""
+    lists = ec2.describe_managed_prefix_lists(
+        Filters=[
+            {
+                "Name": "prefix-list-name",
+                "Values": ["com.amazonaws.global.cloudfront.origin-facing"],
+            }
+        ]
+    )["PrefixLists"]
+    assert [each["OwnerId"] for each in lists] == ["AWS"]
+    return lists[0]["PrefixListId"]
+
+
+def port(number, prefix_list):
+    return {"IpProtocol": "tcp", "FromPort": number, "ToPort": number,
+            "PrefixListIds": [{"PrefixListId": prefix_list}]}  # fmt: skip
+
+
+def test_cloudfront_s_list_holds_the_edge_and_nothing_else(
+    cloud, ec2, authorize, rendered, cloudfront_list
+):
+    edge = str(registry.edge_block(cloud.settings.id))
+    entries = ec2.get_managed_prefix_list_entries(PrefixListId=cloudfront_list)["Entries"]
+    assert [each["Cidr"] for each in entries] == [edge]
+    authorize(port(443, cloudfront_list))
+    assert rendered() == (Rule("tcp", (443, 443), (edge,)),)
+
+
+def test_cloudfront_s_list_counts_as_55_rules(ec2, site, authorize, permissions, cloudfront_list):
+    authorize(port(443, cloudfront_list))
+    with pytest.raises(ClientError, match="RulesPerSecurityGroupLimitExceeded"):
+        authorize(port(80, cloudfront_list))
+    five = [{"CidrIp": f"203.0.113.{number}/32"} for number in range(5)]
+    authorize({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": five})
+    with pytest.raises(ClientError, match="RulesPerSecurityGroupLimitExceeded"):
+        authorize({"IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "IpRanges": ANYWHERE})
+    assert sorted(each["FromPort"] for each in permissions()) == [22, 443]
+
+
+def test_aws_s_lists_are_not_the_account_s_to_change(ec2, cloudfront_list):
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        ec2.modify_managed_prefix_list(
+            PrefixListId=cloudfront_list, AddEntries=[{"Cidr": "203.0.113.0/24"}]
+        )
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        ec2.delete_managed_prefix_list(PrefixListId=cloudfront_list)
+    with pytest.raises(ClientError, match=r"InvalidPrefixListID\.NotFound"):
+        ec2.get_managed_prefix_list_entries(PrefixListId="pl-12345678")
 
 
 def of_block(ec2):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from cloud.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIAN = "136693071363"
@@ -248,6 +249,20 @@ def zone(cloud):
             HostedZoneId=zone["Id"], ChangeBatch={"Changes": changes}
         )
     route53.delete_hosted_zone(Id=zone["Id"])
+
+
+@pytest.fixture
+def start_project(cloud):
+    """The playbooks in an environment of their own: `start_project("name", "10.150.0.0/16")`."""
+    started: list[Project] = []
+
+    def start(environment: str, cidr: str, **variables) -> Project:
+        started.append(Project(cloud, environment, cidr, **variables))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.clear()
 
 
 @pytest.fixture(scope="module")

@@ -184,6 +184,7 @@ def test_a_primary_that_dies_is_replaced_by_its_replica(cloud, elasticache, conn
     with written(connect, "survives"):
         cloud.run("fault", "kill", f"cache-{dead}")
         wait_until(lambda: primary(elasticache) != dead, 30)
+    cloud.run("heal")
     wait_until(lambda: cloud.status()["tests"]["health"] == "ok", 60)
     assert len(look(elasticache)["MemberClusters"]) == 2
 

@@ -50,7 +50,8 @@ def test_a_killed_host_stops_and_healing_starts_it(cloud, host):
     ec2 = cloud.client("ec2")
     cloud.run("fault", "kill", "drilled")
     wait_until(lambda: describe(ec2, host["InstanceId"])["State"]["Name"] == "stopped")
-    cloud.run("heal", "kill-1")
+    (fault,) = faults(cloud)
+    cloud.run("heal", fault["id"])
     now = describe(ec2, host["InstanceId"])
     assert now["State"]["Name"] == "running"
     cloud.ssh(now["PublicIpAddress"], "true")

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud.project import Project, changed, refusing, said
+from cloud.project import changed, refusing, said
 
 pytestmark = pytest.mark.cloud
 
@@ -37,8 +37,8 @@ class Pictures:
         return all(self.project.files(picture) == files for picture, files in self.kept)
 
 
-def test_a_move_that_is_cut_off_loses_nothing(cloud, subtests):
-    project = Project(cloud, "move", "10.150.0.0/16")
+def test_a_move_that_is_cut_off_loses_nothing(cloud, start_project, subtests):
+    project = start_project("move", "10.150.0.0/16")
     pictures = Pictures(project)
 
     def noted():

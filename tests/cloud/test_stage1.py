@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from cloud import browser
 from cloud.conftest import wait_until
 from cloud.deployer import deployer
-from cloud.project import ROOT, Project, Visitor, changed, closed, said
+from cloud.project import ROOT, Visitor, changed, closed, said
 
 pytestmark = pytest.mark.cloud
 
@@ -27,8 +27,8 @@ def wheelhouse():
 
 
 @pytest.mark.usefixtures("wheelhouse")
-def test_stage_1_from_nothing_to_nothing(cloud, subtests, tmp_path):
-    project = Project(cloud, "test", "10.151.0.0/16", **deployer(cloud))
+def test_stage_1_from_nothing_to_nothing(cloud, start_project, subtests, tmp_path):
+    project = start_project("test", "10.151.0.0/16", **deployer(cloud))
     version = re.search(r'__version__ = "(.+)"', (ROOT / "app/mustache/__init__.py").read_text())[1]
 
     with subtests.test("--check announces everything and makes nothing"):

@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cloud import browser
 from cloud.deployer import deployer
-from cloud.project import Project, Visitor, changed
+from cloud.project import Visitor, changed
 
 pytestmark = pytest.mark.cloud
 
 
 @pytest.fixture
-def project(cloud):
+def project(cloud, start_project):
     # All visitors of the test share an address, which has a limit by default.
     unlimited = {"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}
-    return Project(cloud, "stages", "10.149.0.0/16", app_settings=unlimited, **deployer(cloud))
+    return start_project("stages", "10.149.0.0/16", app_settings=unlimited, **deployer(cloud))
 
 
 def test_from_nothing_to_stage_3_and_down(project, subtests):

@@ -26,7 +26,7 @@ from tests.localhost import resolve_localhost
 
 pytestmark = pytest.mark.cloud
 
-CIDR = "10.151.0.0/16"
+CIDR = "10.152.0.0/16"
 # How pip finds its packages is the machine's business; the rest of our own shell is left out.
 KEPT = re.compile(r"HOME|USER|LOGNAME|TERM|(PIP|UV|SSL|REQUESTS|CURL)_.*")
 

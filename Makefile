@@ -127,7 +127,7 @@ test-ladder: test-packages ## the ladder up and down with visitors on the site (
 	pytest tests/ladder $(if $(CLIMB),-k $(CLIMB))
 
 .PHONY: test-rights
-test-rights: test-packages ## the stages as somebody with docs/aws-policy.json only (not in `make test`)
+test-rights: test-packages ## the stages as somebody with docs/aws-policy*.json only (not in `make test`)
 	MUSTACHE_DEPLOYER=1 pytest tests/cloud/test_stage1.py tests/cloud/test_stages.py -p no:randomly
 
 .PHONY: test-crash

@@ -211,6 +211,15 @@ SERVICES: dict[str, Callable[..., Iterable[Target]]] = {
     "acm": _acm,
     "cloudwatch": _cloudwatch,
     "dynamodb": _named("dynamodb", {"TableName": "table", "ResourceArn": ""}, "/"),
+    "elasticache": _named(
+        "elasticache",
+        {
+            "ReplicationGroupId": "replicationgroup",
+            "CacheSubnetGroupName": "subnetgroup",
+            "CacheParameterGroupName": "parametergroup",
+            "ResourceName": "",
+        },
+    ),
     "elbv2": _elb,
     "kms": _named("kms", {"KeyId": "key"}, "/"),
     "logs": _logs,

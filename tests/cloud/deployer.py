@@ -1,4 +1,4 @@
-"""Somebody who may do what docs/aws-policy.json says, and no more (`make test-rights`)."""
+"""Somebody who may do what docs/aws-policy*.json say, and no more (`make test-rights`)."""
 
 import os
 from contextlib import suppress
@@ -6,7 +6,8 @@ from contextlib import suppress
 from botocore.exceptions import ClientError
 from cloud.project import ROOT
 
-POLICIES = {"mustache": "aws-policy.json", "mustache-boundary": "aws-boundary.json"}
+OWN = {"mustache": "aws-policy.json", "mustache-adapt": "aws-policy-adapt.json"}
+POLICIES = OWN | {"mustache-boundary": "aws-boundary.json"}
 
 
 def deployer(cloud):
@@ -21,8 +22,9 @@ def deployer(cloud):
             iam.create_policy(PolicyName=name, PolicyDocument=(ROOT / "docs" / file).read_text())
     with suppress(ClientError):
         iam.create_user(UserName="deployer")
-    policy = f"arn:aws:iam::{account}:policy/mustache"
-    iam.attach_user_policy(UserName="deployer", PolicyArn=policy)
+    for name in OWN:
+        policy = f"arn:aws:iam::{account}:policy/{name}"
+        iam.attach_user_policy(UserName="deployer", PolicyArn=policy)
     for key in iam.list_access_keys(UserName="deployer")["AccessKeyMetadata"]:
         iam.delete_access_key(UserName="deployer", AccessKeyId=key["AccessKeyId"])
     key = iam.create_access_key(UserName="deployer")["AccessKey"]

@@ -36,23 +36,21 @@ def shared(seconds: int) -> Callable[[View], View]:
     return decorate
 
 
-def forever(asked_again: int) -> Callable[[View], View]:
-    """A view whose addresses never mean other bytes, but may come to mean none.
+# Of what never means other bytes, but may come to mean none: a browser keeps its copy, a cache on
+# the way asks again after a minute. What is deleted must be gone for those who have not seen it.
+FOREVER = f"public, max-age={YEAR}, s-maxage=60, immutable"
 
-    A browser keeps its copy. A cache on the way asks again after so many seconds: what is deleted
-    must be gone for those who have not seen it.
-    """
 
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def decorated(*args, **kwargs) -> HttpResponse:
-            response = view(*args, **kwargs)
-            response.kept = f"public, max-age={YEAR}, s-maxage={asked_again}, immutable"
-            return response
+def forever(view: View) -> View:
+    """A view whose addresses never mean other bytes."""
 
-        return decorated
+    @wraps(view)
+    def decorated(*args, **kwargs) -> HttpResponse:
+        response = view(*args, **kwargs)
+        response.kept = FOREVER
+        return response
 
-    return decorate
+    return decorated
 
 
 class CachingMiddleware:

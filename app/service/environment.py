@@ -59,6 +59,11 @@ def one_of(*names: str) -> Callable[[str], str | None]:
     return check
 
 
+def optional(check: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    """The check of a setting that may be empty."""
+    return lambda value: check(value) if value else None
+
+
 def positive(value: int) -> str | None:
     return None if value > 0 else f"is {value}, must be more than 0"
 

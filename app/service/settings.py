@@ -18,6 +18,7 @@ from service.environment import (
     networks,
     not_empty,
     one_of,
+    optional,
     positive,
     rate,
     setting,
@@ -89,16 +90,46 @@ else:
     } | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Where the bucket and the tables are. Endpoint and credentials boto3 finds itself.
+AWS_REGION = setting(
+    "AWS_REGION", default=env.str("AWS_DEFAULT_REGION", default=""), example="eu-central-1"
+)
 ROWS = setting("ROWS", default="database", check=one_of("database"), example="database")
 RECORDS = {"database": "service.pictures.records.sql.SqlRecords"}[ROWS]
+# Where reads look first; the second store is set while pictures move: pictures/pair.py.
 PICTURE_STORE = setting(
-    "PICTURE_STORE", default="database", check=one_of("database"), example="database"
+    "PICTURE_STORE", default="database", check=one_of("database", "s3"), example="database"
 )
+PICTURE_STORE_SECOND = setting(
+    "PICTURE_STORE_SECOND",
+    default="",
+    check=optional(one_of("s3" if PICTURE_STORE == "database" else "database")),
+    example="s3",
+)
+PICTURE_BUCKET = setting(
+    "PICTURE_BUCKET",
+    default="",
+    check=not_empty if "s3" in (PICTURE_STORE, PICTURE_STORE_SECOND) else None,
+    example="mustache-pictures",
+)
+# All there are, in use or not.
+PICTURE_STORES = {"database": {"BACKEND": "service.pictures.storage.DatabaseStorage"}}
+if PICTURE_BUCKET:
+    PICTURE_STORES["s3"] = {
+        "BACKEND": "service.pictures.bucket.BucketStorage",
+        "OPTIONS": {"bucket_name": PICTURE_BUCKET, "region_name": AWS_REGION or None},
+    }
 SESSION_STORE = setting(
     "SESSION_STORE", default="database", check=one_of("database"), example="database"
 )
 STORAGES = {
-    "default": {"BACKEND": {"database": "service.pictures.storage.DatabaseStorage"}[PICTURE_STORE]},
+    **PICTURE_STORES,
+    "default": {
+        "BACKEND": "service.pictures.pair.PairStorage",
+        "OPTIONS": {"first": PICTURE_STORE, "second": PICTURE_STORE_SECOND},
+    }
+    if PICTURE_STORE_SECOND
+    else PICTURE_STORES[PICTURE_STORE],
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

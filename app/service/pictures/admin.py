@@ -1,4 +1,7 @@
+from functools import partial
+
 from django.contrib import admin
+from django.db import transaction
 
 from service.pictures import uploads
 from service.pictures.models import Picture
@@ -21,7 +24,8 @@ class PictureAdmin(admin.ModelAdmin):
         return False
 
     def delete_model(self, request, picture: Picture) -> None:
-        uploads.delete(picture.public_id)
+        # Bytes do not come back when the admin's transaction does.
+        transaction.on_commit(partial(uploads.delete, picture.public_id))
 
     def delete_queryset(self, request, queryset) -> None:
         for public_id in queryset.values_list("public_id", flat=True):

@@ -4,16 +4,16 @@ A name is written once and never means other bytes. Files are put before the row
 saved, and deleted after those are gone; sweeping.py deletes what neither saw.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
 
 from django.core.exceptions import SuspiciousOperation
-from django.core.files.base import ContentFile, File
+from django.core.files.base import File
 from django.core.files.storage import default_storage
-from django.utils import timezone
 
 from service.errors import STORE_ERRORS, StoreUnavailable
+from service.pictures import marks, stores
+from service.pictures.stores import Entries, Entry
 
 # Of these the caller makes something of his own.
 TELLING = (FileNotFoundError, SuspiciousOperation, *STORE_ERRORS)
@@ -30,20 +30,20 @@ def told() -> Iterator[None]:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 
-@told()
 def put(files: Mapping[str, bytes]) -> None:
-    for name, data in files.items():
-        saved = default_storage.save(name, ContentFile(data))
-        if saved != name:
-            default_storage.delete(saved)
-            raise FileExistsError(name)
+    """All of them, or, as far as can be, none."""
+    try:
+        with told():
+            stores.keep(default_storage, files)
+    except StoreUnavailable:
+        tidy(files)
+        raise
 
 
 @told()
 def read(name: str) -> bytes:
     """Raises FileNotFoundError."""
-    with default_storage.open(name) as file:
-        return file.read()
+    return stores.part(default_storage, name, 0, None)
 
 
 @told()
@@ -59,44 +59,34 @@ def part(file: File, start: int, size: int) -> bytes:
 
 
 @told()
-def size(name: str) -> int:
+def about(name: str) -> Entry:
     """Raises FileNotFoundError."""
-    return default_storage.size(name)
+    return stores.about(default_storage, name)
 
 
 @told()
-def modified(name: str) -> datetime:
-    """Raises FileNotFoundError."""
-    when = default_storage.get_modified_time(name)
-    return when if timezone.is_aware(when) else timezone.make_aware(when)
+def delete(names: Collection[str]) -> None:
+    marks.leave(names)
+    stores.discard(default_storage, names)
 
 
-@told()
-def delete(names: Iterable[str]) -> None:
-    for name in names:
-        default_storage.delete(name)
-
-
-def tidy(names: Iterable[str]) -> None:
+def tidy(names: Collection[str]) -> None:
     """Delete what is in nobody's way: if that fails, sweeping does it."""
     with suppress(*STORE_ERRORS):
         delete(names)
 
 
+def walk() -> Iterator[tuple[str, Entries]]:
+    """The directories of originals, each with its files."""
+    with told():
+        yield from stores.walk(default_storage)
+
+
 @told()
-def names(directory: str) -> tuple[list[str], list[str]]:
-    """The directories and files in a directory, which need not be there."""
-    try:
-        return default_storage.listdir(directory)
-    except FileNotFoundError:
-        return [], []
-
-
-def older(name: str, age: timedelta) -> bool:
-    try:
-        return modified(name) < timezone.now() - age
-    except FileNotFoundError:  # deleted just now
-        return False
+def waiting() -> list[str]:
+    """The names of files that wait to be made a picture of."""
+    names = stores.listed(default_storage, stores.INCOMING)[1]
+    return [f"{stores.INCOMING}/{name}" for name in names]
 
 
 def url(name: str) -> str:

@@ -27,7 +27,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from service.errors import RETRY_AFTER_SECONDS, Problem
-from service.pictures import files, owners, sweeping
+from service.pictures import files, owners, stores, sweeping
 
 LASTS = timedelta(minutes=15)
 SALT = "service.pictures.intake"
@@ -51,7 +51,7 @@ class Offer:
 
 def name_of(key: str, owner: str) -> str:
     """Where the picture waits. From the name nobody learns the key; it is no other visitor's."""
-    return f"{sweeping.INCOMING}/{sha256(f'{key} {owner}'.encode()).hexdigest()}"
+    return f"{stores.INCOMING}/{sha256(f'{key} {owner}'.encode()).hexdigest()}"
 
 
 def offer(request: HttpRequest) -> Offer:
@@ -78,18 +78,14 @@ def receive(request: HttpRequest) -> HttpResponse:
             403, "This form is not one of ours, or too old. POST /api/uploads tells another."
         ) from None
     data = read(request.FILES.get("file"), "file")
-    if waiting() >= MANY_WAITING:
+    if len(files.waiting()) >= MANY_WAITING:
         sweeping.sweep_incoming(LASTS)
-        if waiting() >= MOST_WAITING:
+        if len(files.waiting()) >= MOST_WAITING:
             raise Problem(503, "Too many pictures are waiting.", RETRY_AFTER_SECONDS)
     # Sent twice, the last one counts.
     files.delete([name])
     files.put({name: data})
     return HttpResponse(status=204)
-
-
-def waiting() -> int:
-    return len(files.names(sweeping.INCOMING)[1])
 
 
 @contextmanager
@@ -117,7 +113,7 @@ def find(key: str, owner: str) -> str:
     # The first picture that comes makes the visitor an owner: the key may be from before.
     for name in dict.fromkeys((name_of(key, owner), name_of(key, ""))):
         with suppress(FileNotFoundError):
-            check(files.size(name))
+            check(files.about(name).size)
             return name
     raise Problem(404, "No picture of yours was sent for this key, or it was taken, or too late.")
 

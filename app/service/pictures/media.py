@@ -21,7 +21,7 @@ AT_ONCE = 1 << 20  # bytes; what is larger is read from the store as the reader 
 
 
 @require_safe
-@forever(asked_again=60)
+@forever
 def media(request: HttpRequest, name: str) -> HttpResponseBase:
     try:
         with files.opened(name) as file:
@@ -45,7 +45,7 @@ def unless_known(request: HttpRequest, name: str, file: File) -> HttpResponseBas
     response["Content-Type"] = CONTENT_TYPES[name.rpartition(".")[2]]
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag
-    modified = getattr(file, "modified", None) or files.modified(name)
+    modified = getattr(file, "modified", None) or files.about(name).modified
     response["Last-Modified"] = http_date(modified.timestamp())
     return response
 

@@ -1,6 +1,6 @@
-"""The tables of records/sql.py, and the one in which storage.py keeps files.
+"""The tables of records/sql.py, the one in which storage.py keeps files, and the one of marks.py.
 
-Only those two and the admin know them. No table but StoredFile holds bytes, so listing pictures
+Only those three and the admin know them. No table but StoredFile holds bytes, so listing pictures
 never reads any.
 """
 
@@ -80,6 +80,16 @@ class StoredFile(models.Model):
     sha256 = models.CharField(max_length=64)
     size = models.PositiveIntegerField(help_text="Bytes")
     created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeletedFile(models.Model):
+    """The mark of a deleted file."""
+
+    name = models.CharField(max_length=150, primary_key=True)
+    deleted = models.DateTimeField(auto_now_add=True, db_index=True)
 
     def __str__(self) -> str:
         return self.name

@@ -1,8 +1,11 @@
 """A Django storage that keeps files in the database, so that a host holds no data of its own."""
 
 import io
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
+from itertools import groupby
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
@@ -11,12 +14,19 @@ from django.db.models.functions import Substr
 from django.urls import reverse
 from django.utils.deconstruct import deconstructible
 
+from service.pictures.stores import OF_ORIGINAL, Damaged, Entries, Entry, look
+
+AT_A_TIME = 1000  # names
+
 
 class StoredBytes(io.RawIOBase):
-    """The bytes of a row, of which only what is read leaves the database."""
+    """The bytes of a file, of which only what is read leaves the store.
 
-    def __init__(self, rows: QuerySet, size: int):
-        self.rows, self.size, self.position = rows, size, 0
+    `part` reads from a position on so many bytes, or all; it raises FileNotFoundError.
+    """
+
+    def __init__(self, part: Callable[[int, int | None], bytes], size: int):
+        self.part, self.size, self.position = part, size, 0
 
     def readable(self) -> bool:
         return True
@@ -44,29 +54,63 @@ class StoredBytes(io.RawIOBase):
         size = min(size if size >= 0 else self.size, self.size - self.position)
         if size <= 0:
             return b""
-        whole = size == self.size
-        wanted = F("data") if whole else Substr("data", self.position + 1, size)
-        data = self.rows.values_list(wanted, flat=True).first()
-        if data is None:
-            raise FileNotFoundError("deleted while it was read")
+        data = self.part(self.position, None if size == self.size else size)
         self.position += size
-        return bytes(data)
+        return data
 
 
 class StoredFileContent(File):
-    """An open file of DatabaseStorage."""
+    """An open file of one of our stores."""
 
-    def __init__(self, rows: QuerySet, name: str, size: int, modified: datetime):
-        super().__init__(StoredBytes(rows, size), name)
-        self.size, self.modified = size, modified
+    def __init__(self, store: "PictureStorage", name: str):
+        about = store.about(name)
+        super().__init__(StoredBytes(partial(store.part, name), about.size), name)
+        self.size, self.modified = about.size, about.modified
+
+
+class PictureStorage(Storage):
+    """A store of our own. A name is written once and never means other bytes.
+
+    Who inherits has `about`, `part`, `fetch`, `keep` and `discard` as stores.py describes them, and
+    `entries`, the names of originals' files, each with its Entry, by directory.
+    """
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        return StoredFileContent(self, name)
+
+    def _save(self, name: str, content: File) -> str:
+        self.keep({name: content.read()})
+        return name
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        return name
+
+    def delete(self, name: str) -> None:
+        self.discard([name])
+
+    def walk(self) -> Iterator[tuple[str, Entries]]:
+        for directory, entries in groupby(self.entries(), lambda entry: entry[0].partition("/")[0]):
+            if OF_ORIGINAL.fullmatch(directory):
+                yield directory, dict(entries)
+
+    def exists(self, name: str) -> bool:
+        return look(self, name) is not None
+
+    def size(self, name: str) -> int:
+        return self.about(name).size
+
+    def get_modified_time(self, name: str) -> datetime:
+        return self.about(name).modified
+
+    get_created_time = get_modified_time
+
+    def url(self, name: str) -> str:
+        return reverse("media", args=[name])
 
 
 @deconstructible(path="service.pictures.storage.DatabaseStorage")
-class DatabaseStorage(Storage):
-    """A name is written once and never means other bytes."""
-
-    def rows(self, name: str) -> QuerySet:
-        return self.files.filter(name=name)
+class DatabaseStorage(PictureStorage):
+    """Files in the table StoredFile."""
 
     @property
     def files(self):
@@ -74,44 +118,21 @@ class DatabaseStorage(Storage):
 
         return StoredFile.objects
 
-    def about(self, name: str) -> tuple[int, datetime]:
-        """Size and time; raises FileNotFoundError."""
+    def rows(self, name: str) -> QuerySet:
+        return self.files.filter(name=name)
+
+    def about(self, name: str) -> Entry:
         found = self.rows(name).values_list("size", "created").first()
         if found is None:
             raise FileNotFoundError(name)
-        return found
+        return Entry(*found)
 
-    def _open(self, name: str, mode: str = "rb") -> File:
-        return StoredFileContent(self.rows(name), name, *self.about(name))
-
-    def _save(self, name: str, content: File) -> str:
-        data = content.read()
-        self.files.bulk_create(
-            [
-                self.files.model(
-                    name=name, data=data, size=len(data), sha256=sha256(data).hexdigest()
-                )
-            ],
-            ignore_conflicts=True,
-        )
-        return name
-
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        return name
-
-    def delete(self, name: str) -> None:
-        self.rows(name).delete()
-
-    def exists(self, name: str) -> bool:
-        return self.rows(name).exists()
-
-    def size(self, name: str) -> int:
-        return self.about(name)[0]
-
-    def get_created_time(self, name: str) -> datetime:
-        return self.about(name)[1]
-
-    get_modified_time = get_created_time
+    def part(self, name: str, start: int, size: int | None) -> bytes:
+        wanted = F("data") if size is None else Substr("data", start + 1, size)
+        data = self.rows(name).values_list(wanted, flat=True).first()
+        if data is None:
+            raise FileNotFoundError("deleted while it was read")
+        return bytes(data)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         prefix = f"{path}/" if path else ""
@@ -122,5 +143,40 @@ class DatabaseStorage(Storage):
             directories.add(first) if slash else files.append(first)
         return sorted(directories), files
 
-    def url(self, name: str) -> str:
-        return reverse("media", args=[name])
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """All of them, by name. Page by page: there may be writes meanwhile."""
+        last = ""
+        while rows := list(
+            self.files.filter(name__gt=last)
+            .order_by("name")
+            .values_list("name", "size", "created")[:AT_A_TIME]
+        ):
+            for name, *about in rows:
+                yield name, Entry(*about)
+            last = name
+
+    def fetch(self, names: Collection[str]) -> dict[str, bytes]:
+        rows = self.files.filter(name__in=names).values_list("name", "data", "sha256")
+        found = {name: (bytes(data), stored) for name, data, stored in rows}
+        damaged = [name for name, (data, stored) in found.items() if digest(data) != stored]
+        if damaged:
+            raise Damaged(damaged)
+        return {name: data for name, (data, _) in found.items()}
+
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        self.files.bulk_create(
+            [
+                self.files.model(name=name, data=data, size=len(data), sha256=digest(data))
+                for name, data in files.items()
+            ],
+            ignore_conflicts=True,
+        )
+
+    def discard(self, names: Collection[str]) -> None:
+        names = list(names)
+        for start in range(0, len(names), AT_A_TIME):
+            self.files.filter(name__in=names[start : start + AT_A_TIME]).delete()
+
+
+def digest(data: bytes) -> str:
+    return sha256(data).hexdigest()

@@ -5,34 +5,66 @@ between its rows and its files. What a picture showed before its style was chang
 then, and so does what was sent to be made a picture of and never was.
 """
 
-import re
+import logging
 from datetime import timedelta
 
-from service.pictures import files
+from django.conf import settings
+from django.core.files.storage import storages
+from django.utils import timezone
+
+from service.pictures import files, marks, stores
 from service.pictures.records import records
+from service.pictures.stores import Entry
+
+log = logging.getLogger(__name__)
 
 # Far longer than an upload takes from its files to its rows, or from being sent to being taken.
 GRACE = timedelta(hours=1)
-# A bucket may hold other things besides.
-OF_ORIGINAL = re.compile(r"[0-9a-f]{64}")
-INCOMING = "incoming"
 
 
 def sweep() -> int:
     """Delete it; returns the number of files. Safe at any time, and as often as you like."""
     unneeded = set(records.sweep())
-    for directory in filter(OF_ORIGINAL.fullmatch, files.names("")[0]):
+    for directory, found in files.walk():
         # Listed first: a file that rows name only since then is young.
-        found = {f"{directory}/{name}" for name in files.names(directory)[1]}
-        nameless = found - records.files(directory)
-        unneeded |= {name for name in nameless if files.older(name, GRACE)}
+        nameless = found.keys() - records.files(directory)
+        unneeded |= {name for name in nameless if is_older(found[name], GRACE)}
     files.delete(unneeded)
+    sweep_marked()
     return len(unneeded) + sweep_incoming(GRACE)
+
+
+def is_older(entry: Entry, age: timedelta) -> bool:
+    return entry.modified < timezone.now() - age
+
+
+def sweep_marked() -> None:
+    """Delete what was deleted, also where a copy or a failure has left it.
+
+    In every store that there is: one that is not in use may be used again.
+    """
+    if not marks.are_kept():
+        return
+    for alias in settings.PICTURE_STORES:
+        try:
+            for names in marks.all_names():
+                stores.discard(storages[alias], names)
+        except Exception as error:
+            # The marks stay until it answers.
+            log.warning("Deleted files may still be in the store %s: %s", alias, error)
+            return
+    marks.forget()
 
 
 def sweep_incoming(age: timedelta) -> int:
     """Delete what was sent so long ago and not taken."""
-    sent = [f"{INCOMING}/{name}" for name in files.names(INCOMING)[1]]
-    unclaimed = [name for name in sent if files.older(name, age)]
+    unclaimed = [name for name in files.waiting() if waited(name, age)]
     files.delete(unclaimed)
     return len(unclaimed)
+
+
+def waited(name: str, age: timedelta) -> bool:
+    try:
+        return is_older(files.about(name), age)
+    except FileNotFoundError:  # taken just now
+        return False

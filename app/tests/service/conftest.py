@@ -4,6 +4,7 @@ thing: gunicorn with production settings, once on SQLite and once on PostgreSQL.
 import io
 import os
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -82,21 +83,64 @@ STORAGES = {
 }
 
 
-@pytest.fixture(params=STORAGES)
+@pytest.fixture(scope="session")
+def s3():
+    """S3 in this process."""
+    import boto3
+    from moto import mock_aws
+
+    with mock_aws():
+        yield boto3.resource("s3", region_name="us-east-1")
+
+
+@pytest.fixture
+def bucket(settings, s3):
+    """The bucket of the store `s3` of the settings."""
+    bucket = s3.create_bucket(Bucket=f"pictures-{secrets.token_hex(8)}")
+    store = {
+        "BACKEND": "service.pictures.bucket.BucketStorage",
+        "OPTIONS": {"bucket_name": bucket.name, "region_name": "us-east-1"},
+    }
+    settings.PICTURE_STORES = settings.PICTURE_STORES | {"s3": store}
+    settings.STORAGES = settings.STORAGES | {"s3": store}
+    return bucket
+
+
+@pytest.fixture
+def use_stores(settings):
+    """`use_stores("s3")`, or with the store that reads ask second: as the settings would."""
+
+    def use(first: str, second: str = "") -> None:
+        settings.PICTURE_STORE, settings.PICTURE_STORE_SECOND = first, second
+        settings.STORAGES = settings.STORAGES | {
+            "default": {
+                "BACKEND": "service.pictures.pair.PairStorage",
+                "OPTIONS": {"first": first, "second": second},
+            }
+            if second
+            else settings.STORAGES[first]
+        }
+
+    return use
+
+
+@pytest.fixture(params=[*STORAGES, "s3"])
 def any_storage(request, settings, tmp_path) -> str:
     """The test runs once over each storage."""
-    settings.MEDIA_ROOT = tmp_path
-    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": STORAGES[request.param]}}
+    if request.param in STORAGES:
+        settings.MEDIA_ROOT = tmp_path
+        settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": STORAGES[request.param]}}
+        return request.param
+    request.getfixturevalue("bucket")
+    request.getfixturevalue("use_stores")("s3")
     return request.param
 
 
-def stored_files(directory: str = "") -> set[str]:
+def stored_files() -> set[str]:
     """The names of all files in the storage."""
     from service.pictures import files
 
-    directories, names = files.names(directory)
-    inside = [stored_files(f"{directory}/{name}".lstrip("/")) for name in directories]
-    return {f"{directory}/{name}".lstrip("/") for name in names}.union(*inside)
+    return {name for _, found in files.walk() for name in found}.union(files.waiting())
 
 
 @pytest.fixture

@@ -197,6 +197,7 @@ def test_the_whole_service_works_on_any_records(
     settings.STORAGES = settings.STORAGES | {
         "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     }
+    settings.PICTURE_STORES = {}
     monkeypatch.setattr(records, "_wrapped", MemoryRecords())
     with django_assert_num_queries(0):
         made, token = uploads.create(face, "walrus", owner="me")

@@ -90,6 +90,9 @@ def test_wrong_setting_names_itself(name, value, tmp_path):
     ("missing", "changes"),
     [
         ("CACHE_URL", {"COUNTERS": "cache"}),
+        ("PICTURE_BUCKET", {"PICTURE_STORE": "s3"}),
+        ("PICTURE_BUCKET", {"PICTURE_STORE_SECOND": "s3"}),
+        ("PICTURE_STORE_SECOND", {"PICTURE_STORE_SECOND": "database"}),
         ("CDN_SECRETS", {"PROXY": "cdn,nginx"}),
         ("CDN_SECRETS", {"PROXY": "cdn,nginx", "CDN_SECRETS": "short"}),
         ("PROXY_NETWORKS", {"PROXY": "balancer"}),
@@ -99,6 +102,17 @@ def test_what_a_setting_needs_must_be_set(missing, changes):
     done = run("check", **changes)
     assert done.returncode != 0
     assert f"{missing}: " in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("bucket", ["", "pictures"])
+def test_boto3_is_imported_only_for_a_bucket_in_use(bucket):
+    code = (
+        "import sys, service.urls; from django.core.files.storage import default_storage as used\n"
+        "used.url('a/b.jpg'); print({'boto3', 'botocore', 'storages'} & set(sys.modules))"
+    )
+    idle = run("shell", "--no-imports", "--command", code.replace("a/b", "0" * 64 + "/b"),
+               PICTURE_BUCKET=bucket)  # fmt: skip
+    assert idle.stdout.strip() == "set()", idle.stderr
 
 
 @pytest.mark.parametrize(("value", "preload"), [(None, "False"), ("true", "True")])

@@ -21,21 +21,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The C(stage), if it was noted, and the provider of each of the C(stores).
+  description:
+    - The C(stage), if it was noted, the provider of each of the C(stores), and C(seconds), that of
+      the second place of those that have one.
   type: dict
-  sample: {stage: 3, stores: {rows: rds}}
+  sample: {stage: 3, stores: {rows: rds, files: database}, seconds: {files: s3}}
 """
 
 
-def noted_state(parameters):
-    stores = "/stores/"
-    noted = {
-        "stores": {
-            name.removeprefix(stores): value
-            for name, value in parameters.items()
-            if name.startswith(stores)
-        }
+def under(prefix, parameters):
+    return {
+        name.removeprefix(prefix): value
+        for name, value in parameters.items()
+        if name.startswith(prefix)
     }
+
+
+def noted_state(parameters):
+    noted = {kind: under(f"/{kind}/", parameters) for kind in ("stores", "seconds")}
     if "/stage" in parameters:
         noted["stage"] = int(parameters["/stage"])
     return noted

@@ -3,8 +3,11 @@
 DOCUMENTATION = r"""
 name: provider_settings
 short_description: Settings of the app that follow from where its stores are
-description: Picks of each store the settings of the provider that it is at.
-positional: providers
+description:
+  - Picks of each store the settings of the provider that it is at.
+  - A store that has a second place has the settings of that one too. The setting that chooses the
+    place has C(_SECOND) behind its name there.
+positional: providers, seconds, choices
 options:
   _input:
     description: By store and provider, the settings and their values.
@@ -14,6 +17,14 @@ options:
     description: The provider of each store.
     type: dict
     required: true
+  seconds:
+    description: The provider of the second place, of each store that has one.
+    type: dict
+    default: {}
+  choices:
+    description: The setting that chooses the place, of each store that can have a second one.
+    type: dict
+    default: {}
 author: Simple Mustache Service
 """
 
@@ -32,11 +43,24 @@ _value:
 """
 
 
-def provider_settings(settings, providers):
+def of_store(known, first, second, choice):
+    settings = {}
+    if second:
+        settings = {
+            f"{name}_SECOND" if name == choice else name: value
+            for name, value in known[second].items()
+        }
+    return settings | dict(known[first].items())
+
+
+def provider_settings(settings, providers, seconds=None, choices=None):
+    seconds, choices = seconds or {}, choices or {}
     return [
         {"name": name, "value": value}
         for store, known in settings.items()
-        for name, value in known[providers[store]].items()
+        for name, value in of_store(
+            known, providers[store], seconds.get(store), choices.get(store)
+        ).items()
     ]
 
 

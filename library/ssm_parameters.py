@@ -42,6 +42,11 @@ options:
     description: Whether parameters under the path that are not listed are removed.
     type: bool
     default: true
+  absent:
+    description: Names under the path that are removed also without O(purge).
+    type: list
+    elements: str
+    default: []
   recursive:
     description:
       - Whether parameters deeper than directly under the path count too. Their names have slashes.
@@ -153,7 +158,7 @@ def ensure(client, module):
     purge = module.params["purge"] or module.params["state"] == "absent"
 
     current = read(client, path, module.params["recursive"], module.params["ignore"])
-    puts, deletes, after = plan(current, wanted, purge)
+    puts, deletes, after = plan(current, wanted, purge, module.params["absent"])
     if not module.check_mode:
         for item in puts:
             write(client, path, item, item["name"] in current, module.params["tags"])
@@ -189,6 +194,7 @@ def main():
                 "required_one_of": [("value", "generate")],
             },
             "purge": {"type": "bool", "default": True},
+            "absent": {"type": "list", "elements": "str", "default": []},
             "recursive": {"type": "bool", "default": False},
             "ignore": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

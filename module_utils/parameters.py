@@ -13,13 +13,13 @@ def generate(length):
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
-def plan(current, wanted, purge):
+def plan(current, wanted, purge, absent=()):
     """What turns ``current`` into ``wanted``.
 
     ``current`` maps a name to ``{"type", "value", "version"}``; ``wanted`` is the list of the
-    module's ``parameters``. Returns ``(puts, deletes, after)``: the wanted items to write, the
-    names to delete, and the state after that in the shape of ``current``, where a secret that is
-    still to be generated has the value None.
+    module's ``parameters``, ``absent`` what goes also without ``purge``. Returns ``(puts, deletes,
+    after)``: the wanted items to write, the names to delete, and the state after that in the shape
+    of ``current``, where a secret that is still to be generated has the value None.
     """
     puts, after = [], dict(current)
     for item in wanted:
@@ -36,7 +36,7 @@ def plan(current, wanted, purge):
             "version": (found or {"version": 0})["version"] + 1,
         }
     names = {item["name"] for item in wanted}
-    deletes = sorted(set(current) - names) if purge else []
+    deletes = sorted(set(current) - names if purge else set(current) & set(absent))
     for name in deletes:
         del after[name]
     return puts, deletes, after

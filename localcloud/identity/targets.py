@@ -172,9 +172,7 @@ def _acm(cloud, call: Call, parameters: dict) -> list[Target]:
 
 
 def _sts(cloud, call: Call, parameters: dict) -> list[Target]:
-    names = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName"}
-    context = {key: [parameters[name]] for key, name in names.items() if name in parameters}
-    return [Target(action(call), parameters.get("RoleArn") or "*", context)]
+    return [Target(action(call), parameters.get("RoleArn") or "*")]
 
 
 def _logs(cloud, call: Call, parameters: dict) -> list[Target]:
@@ -212,6 +210,7 @@ def _sns(cloud, call: Call, parameters: dict) -> list[Target]:
 SERVICES: dict[str, Callable[..., Iterable[Target]]] = {
     "acm": _acm,
     "cloudwatch": _cloudwatch,
+    "dynamodb": _named("dynamodb", {"TableName": "table", "ResourceArn": ""}, "/"),
     "elasticache": _named(
         "elasticache",
         {

@@ -195,11 +195,12 @@ def test_what_is_there_and_not_wanted_goes_unless_a_store_is_still_there():
 def test_the_state_is_read_and_what_lies_beside_it_left_alone():
     noted = load("noted_state")
 
-    assert noted({"/stage": "3", "/stores/rows": "rds", "/lock": "me"}) == {
+    assert noted({"/stage": "3", "/stores/rows": "rds", "/seconds/files": "s3", "/lock": "me"}) == {
         "stage": 3,
         "stores": {"rows": "rds"},
+        "seconds": {"files": "s3"},
     }
-    assert noted({}) == {"stores": {}}
+    assert noted({}) == {"stores": {}, "seconds": {}}
 
 
 def test_settings_are_those_of_the_provider_that_each_store_is_at():
@@ -207,3 +208,29 @@ def test_settings_are_those_of_the_provider_that_each_store_is_at():
     found = load("provider_settings")(settings, {"rows": "b", "cache": "database"})
 
     assert found == [{"name": "URL", "value": "2"}]
+
+
+def test_a_second_place_has_its_settings_and_does_not_take_the_choice():
+    files = {"database": {"PLACE": "database"}, "s3": {"PLACE": "s3", "BUCKET": "b"}}
+    settings = load("provider_settings")
+
+    def of(first, second):
+        found = settings({"files": files}, {"files": first}, second, {"files": "PLACE"})
+        return {each["name"]: each["value"] for each in found}
+
+    assert of("database", {}) == {"PLACE": "database"}
+    assert of("database", {"files": "s3"}) == {
+        "PLACE": "database", "PLACE_SECOND": "s3", "BUCKET": "b"
+    }  # fmt: skip
+    assert of("s3", {"files": "database"}) == {
+        "PLACE": "s3", "PLACE_SECOND": "database", "BUCKET": "b"
+    }  # fmt: skip
+
+
+def test_the_app_is_allowed_what_each_of_its_places_needs():
+    rights = {"files": {"s3": [{"Action": "s3:GetObject"}]}, "sessions": {"dynamodb": [{}]}}
+    statements = load("store_statements")
+
+    assert statements([{"files": "database"}, {"sessions": "database"}], rights) == []
+    for places in ([{"files": "s3"}, {}], [{"files": "database"}, {"files": "s3"}]):
+        assert statements(places, rights) == [{"Action": "s3:GetObject"}]

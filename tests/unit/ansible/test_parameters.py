@@ -73,3 +73,11 @@ def test_a_secret_has_its_length_and_differs_every_time():
     assert len(first) == 64
     assert set(first) <= set(ALPHABET)
     assert first != second
+
+
+def test_what_is_named_goes_also_without_purging():
+    current = {"OLD": plain("x"), "SITE_URL": plain("https://a.test")}
+
+    found = plan(current, [URL], purge=False, absent=["OLD", "NEVER"])
+
+    assert found == ([], ["OLD"], {"SITE_URL": current["SITE_URL"]})

@@ -60,10 +60,10 @@ def test_a_provider_that_there_is_not_is_refused(validate):
         site_domain="m.example.com",
         operator_cidrs=["192.0.2.1/32"],
         ssh_key_generated=True,
-        my_values={"stores": {"files": "s3"}},
+        my_values={"stores": {"files": "tape"}},
     )
 
-    assert "s3 is nothing that files can be; there is database." in refused
+    assert "tape is nothing that files can be; there is database, s3." in refused
 
 
 def test_a_mistyped_variable_is_refused_by_name(validate):

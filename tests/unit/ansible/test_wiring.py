@@ -97,7 +97,7 @@ def test_arns_begin_with_the_partition_of_the_region(region, partition):
     assert {arn.split(":")[1] for arn in arns} == {partition}
 
 
-def test_the_boundary_leaves_the_hosts_what_they_are_given():
+def test_the_boundary_leaves_the_hosts_and_the_app_what_they_are_given():
     boundary = json.loads((ROOT / "docs/aws-boundary.json").read_text())["Statement"]
     bounded = [
         (action, resource)
@@ -109,8 +109,9 @@ def test_the_boundary_leaves_the_hosts_what_they_are_given():
         "site_tls_provider": "letsencrypt",
         "alarm_emails": ["me@example.com"],
         "operator_access": "session-manager",
+        "my_values": {"stores": {"files": "s3"}},
     }
-    for each in wired("web_policy_statements", **given):
+    for each in wired("web_policy_statements", **given) + wired("web_app_statements", **given):
         for action in listed(each["Action"]):
             for resource in listed(each["Resource"]):
                 assert any(
@@ -218,6 +219,56 @@ def test_a_store_stays_where_it_was_noted_until_it_has_moved():
     assert settings["UPLOAD_RATE"] == "1/60"
 
 
+def test_pictures_that_move_are_written_to_both_places():
+    noted = {"stores": {"files": "database"}, "seconds": {"files": "s3"}}
+    found = {
+        "aws_account": ACCOUNT,
+        "noted": noted,
+        "db_result": {"urls": {"rds": "", "instance": ""}},
+    }
+    given = {
+        "hostvars": {"localhost": found},
+        "site_url": "https://m.example.com",
+        "app_settings": {},
+    }
+    settings = {each["name"]: each.get("value") for each in wired("parameters_values", **given)}
+
+    assert (settings["PICTURE_STORE"], settings["PICTURE_STORE_SECOND"]) == ("database", "s3")
+    assert settings["PICTURE_BUCKET"] == f"mustache-production-pictures-eu-west-1-{ACCOUNT}"
+    assert wired("storage_pictures", **given) is True
+
+
+@pytest.mark.parametrize(
+    ("stores", "seconds", "wanted", "allowed"),
+    [
+        ({"files": "database"}, {}, "database", False),
+        ({"files": "database"}, {}, "s3", True),
+        ({"files": "database"}, {"files": "s3"}, "database", True),
+        ({"files": "s3"}, {"files": "database"}, "database", True),
+        ({}, {}, "s3", True),
+    ],
+)
+def test_the_app_has_a_role_wherever_it_needs_the_bucket(stores, seconds, wanted, allowed):
+    noted = {"stores": stores, "seconds": seconds}
+    given = {
+        "hostvars": {"localhost": {"aws_account": ACCOUNT, "noted": noted}},
+        "my_values": {"stores": {"files": wanted}},
+        "site_tls_provider": "command",
+    }
+    statements = wired("web_app_statements", **given)
+    role = f"arn:aws:iam::{ACCOUNT}:role/mustache-production-app-eu-west-1"
+
+    assert bool(statements) is allowed
+    assert wired("storage_pictures", **given) is allowed
+    assert wired("web_app_role_arn", **given) == (role if allowed else "")
+    hosts = wired("web_policy_statements", **given)
+    assert ({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role} in hosts) is allowed
+    # What the app has, its hosts have not.
+    assert "pictures" not in json.dumps(hosts)
+    for each in statements:
+        assert "pictures" in json.dumps(each["Resource"])
+
+
 def test_what_nobody_noted_is_where_it_is_wanted():
     given = {"hostvars": {"localhost": {}}, "db_provider": "rds"}
 
@@ -271,6 +322,16 @@ def test_a_role_that_moves_a_store_has_its_four_tasks_and_the_wiring_its_lines(s
     assert set(HERE["store_settings"][store]) == set(PROVIDERS["providers"][store])
     assert store in ON_HOSTS["stores_found"]
     assert (ROOT / f"playbooks/phases/templates/moved/{store}.txt").exists()
+
+
+@pytest.mark.parametrize("store", PROVIDERS["app_movers"])
+def test_a_store_that_the_app_moves_has_its_commands_and_the_wiring_its_lines(store):
+    mover = PROVIDERS["app_movers"][store]
+    assert set(HERE["store_settings"][store]) == set(PROVIDERS["providers"][store])
+    assert ("move" in mover) == ("compare" in mover) == ("setting" in mover)
+    if "setting" in mover:
+        for provider, settings in HERE["store_settings"][store].items():
+            assert settings[mover["setting"]] == provider
 
 
 def test_nothing_means_the_first_host():

@@ -12,7 +12,7 @@ options:
     description:
       - C(hosts) with C(count), C(type), and the C(type), C(size) and C(iops) of their C(volume);
         C(database) with C(class), C(size) and C(multi_az), or nothing; whether there is a
-        C(balancer).
+        C(balancer); how many GiB of pictures are in a bucket, C(pictures_gib).
     type: dict
     required: true
   prices:
@@ -74,12 +74,18 @@ def balancer_lines(prices):
     yield what, hour * prices["hours_per_month"]
 
 
+def bucket_lines(gib, prices):
+    yield f"S3, {gib} GiB of pictures", gib * prices["s3_gib_month"]
+
+
 def monthly_cost(resources, prices):
     lines = list(host_lines(resources["hosts"], prices))
     if resources["database"]:
         lines += database_lines(resources["database"], prices)
     if resources["balancer"]:
         lines += balancer_lines(prices)
+    if gib := int(resources.get("pictures_gib", 0)):
+        lines += bucket_lines(gib, prices)
     lines.append(("hosted zone", prices["hosted_zone_month"]))
     return [{"what": what, "month": month} for what, month in lines]
 

@@ -54,6 +54,11 @@ def test_a_host_costs_its_time_its_disk_and_its_address():
     }
 
 
+def test_pictures_in_a_bucket_cost_their_room():
+    assert cost(pictures_gib="10")["S3, 10 GiB of pictures"] == 0.23
+    assert not any("S3" in what for what in cost(pictures_gib="0"))
+
+
 @pytest.mark.parametrize(
     ("kind", "count", "database", "most"),
     [

@@ -130,6 +130,10 @@ test-ladder: test-packages ## the ladder up and down with visitors on the site (
 test-rights: test-packages ## the stages as somebody with docs/aws-policy*.json only (not in `make test`)
 	MUSTACHE_DEPLOYER=1 pytest tests/cloud/test_stage1.py tests/cloud/test_stages.py -p no:randomly
 
+.PHONY: test-dev
+test-dev: env ## the contract against `make dev` (not in `make test`)
+	pytest tests/dev
+
 .PHONY: test-crash
 test-crash: test-packages ## kill -9 the local cloud in the middle of its calls (CRASH_ROUNDS=3; not in `make test`)
 	pytest tests/crash -p no:randomly

@@ -1,5 +1,6 @@
 """`make dev`: the service on this machine with nothing to set up. All it keeps is in app/.dev/.
 
+Static files come from the sources, and what breaks shows its traceback, on the page and in the log.
 `DEBUG=false make dev` serves as a host does: hashed static files, error pages for visitors.
 """
 
@@ -42,7 +43,7 @@ def main() -> None:
     os.environ.update(environment(HOME, port) | os.environ)
     for command in (["migrate", "--no-input", "--verbosity=0"], ["createcachetable"]):
         execute_from_command_line(["python -m service", *command])
-    if not settings.DEBUG:
+    if not settings.DEVELOPMENT:
         execute_from_command_line(["python -m service", "collectstatic", "--no-input", "-v0"])
     print(f"Simple Mustache Service: {os.environ['SITE_URL']}  (Ctrl-C ends it)", flush=True)
     os.execv(  # noqa: S606  # gunicorn takes our place, so that Ctrl-C is its own

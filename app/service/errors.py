@@ -1,12 +1,16 @@
 """Errors as a person or a program wants them: a page, or the API's JSON body."""
 
 import logging
+import sys
 from dataclasses import dataclass
 
+from csp.decorators import csp_exempt
+from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from django.views.debug import technical_500_response
 
 log = logging.getLogger(__name__)
 
@@ -129,4 +133,13 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called while the exception is being handled."""
+    if settings.DEVELOPMENT and not wants_json(request):
+        return traceback_page(request)
     return error(request, 500)
+
+
+@csp_exempt()
+def traceback_page(request: HttpRequest) -> HttpResponse:
+    """Django's, for the developer; its styles and scripts are in the page."""
+    return technical_500_response(request, *sys.exc_info())

@@ -8,6 +8,7 @@ Numbers behind the choices: docs/benchmarks.md.
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from service.environment import env, log_level, positive, setting
 from service.logs import dictionary
@@ -28,6 +29,9 @@ workers = setting(
 threads = 8  # three more than admission.PLACES and DRAINS, for pages
 # Model and code are loaded once and shared; the core opens its model sessions after the fork.
 reload = bool(os.environ.get("GUNICORN_RELOAD"))
+# Django keeps templates in memory.
+_templates = Path(__file__).with_name("templates").rglob("*.html")
+reload_extra_files = [str(template) for template in _templates] if reload else []
 preload_app = not reload
 timeout = 60
 graceful_timeout = 30

@@ -28,7 +28,8 @@ from service.environment import (
 
 PACKAGE = Path(__file__).parent
 
-DEBUG = setting("DEBUG", read=env.bool, default=False, example="false")
+# Django's own DEBUG stays off: its pages would stand where the contract promises ours.
+DEVELOPMENT = setting("DEBUG", read=env.bool, default=False, example="false")
 SECRET_KEY = setting("SECRET_KEY", check=at_least(50), example="<50 or more random characters>")
 ALLOWED_HOSTS = setting(
     "ALLOWED_HOSTS", read=env.list, check=not_empty, example="mustache.example.com,10.0.0.12"
@@ -131,8 +132,8 @@ STORAGES = {
     if PICTURE_STORE_SECOND
     else PICTURE_STORES[PICTURE_STORE],
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        "BACKEND": "service.assets.SourceStorage"
+        if DEVELOPMENT
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
@@ -221,6 +222,7 @@ TEMPLATES = [
                 "service.pages.site",
             ],
             "builtins": ["service.pages"],
+            "debug": DEVELOPMENT,
         },
     }
 ]
@@ -238,8 +240,9 @@ STATIC_ROOT = setting(
     example="/srv/mustache/static",
 )
 STATICFILES_DIRS = [PACKAGE / "static"]
-# Straight from the sources while developing, without collectstatic.
-WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
+# While developing straight from the sources, without collectstatic.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEVELOPMENT
+WHITENOISE_MAX_AGE = 3600 if DEVELOPMENT else 60  # of files without a hash in their names
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

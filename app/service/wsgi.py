@@ -63,7 +63,7 @@ class Drained:
                     break
 
 
-if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+if not settings.DEVELOPMENT and not (settings.STATIC_ROOT / "staticfiles.json").exists():
     raise ImproperlyConfigured(
         f"No static files in {settings.STATIC_ROOT}: "
         "run `python -m service collectstatic --no-input` first"

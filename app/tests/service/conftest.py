@@ -27,7 +27,7 @@ SECRET = "only-for-tests-" * 4
 
 os.environ.update(
     DJANGO_SETTINGS_MODULE="service.settings",
-    DEBUG="true",  # plain static files; pytest-django switches settings.DEBUG off again
+    DEBUG="true",  # plain static files, without collectstatic
     SECRET_KEY=SECRET,
     ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
     SITE_URL="http://testserver",

@@ -195,12 +195,34 @@ def test_error_pages(client):
     assert "Wrong tool" in response.content.decode()
 
 
-def test_broken_view_gives_our_page(client, monkeypatch):
+def test_broken_view_gives_our_page(client, monkeypatch, settings):
+    settings.DEVELOPMENT = False
     client.raise_request_exception = False
     monkeypatch.setattr("service.pictures.paging.page", lambda *a: 1 / 0)
     response = client.get("/gallery")
     assert response.status_code == 500
     assert "We cut ourselves" in response.content.decode()
+
+
+def test_broken_view_gives_the_developer_its_traceback(client, monkeypatch, settings, caplog):
+    settings.DEVELOPMENT = True
+    client.raise_request_exception = False
+    monkeypatch.setattr("service.pictures.paging.page", lambda *a: 1 / 0)
+    response = client.get("/gallery")
+    assert response.status_code == 500
+    assert "ZeroDivisionError" in response.content.decode()
+    assert "Content-Security-Policy" not in response.headers
+    [record] = [record for record in caplog.records if record.name == "django.request"]
+    assert record.exc_info[0] is ZeroDivisionError
+    # A program gets what it gets everywhere.
+    response = client.get("/api/pictures")
+    assert (response.status_code, response.json()["error"]) == (500, "server_error")
+
+
+def test_known_errors_are_the_same_for_a_developer(client, settings):
+    settings.DEVELOPMENT = True
+    assert "Shaved off" in client.get("/nothing").content.decode()
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
 def test_drawings(client):

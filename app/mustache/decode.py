@@ -50,6 +50,8 @@ def still(source: Source, memory: np.ndarray | None = None) -> Canvas:
         if source.bare.hidden_first:
             image.seek(1)
         image.load()
+        if image.format == "GIF":  # what it was is asked for when it is encoded
+            return Canvas(drawable(image.copy()))
         image = instead(image, drawable(image))
         return Canvas(instead(image, upright(image, source.orientation)))
 

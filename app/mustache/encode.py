@@ -13,8 +13,8 @@ from mustache.formats import Kind, Source
 Frame = tuple[Image.Image, Image.Image, int]  # as it was, as it is now, milliseconds
 
 
-def still(image: Image.Image, source: Source, before: Image.Image | None = None) -> bytes:
-    """`image` as a file of the source's kind; `before` is what it was without mustaches."""
+def still(image: Image.Image, source: Source) -> bytes:
+    """`image` as a file of the source's kind."""
     kind = source.kind
     options = dict(kind.save)
     if kind.name == "JPEG":
@@ -25,16 +25,13 @@ def still(image: Image.Image, source: Source, before: Image.Image | None = None)
     elif kind.name == "BMP" and image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGB")
     elif kind.name == "GIF":
-        return gif.encoded([(rgba(before or image), rgba(image), 0)], None)
+        # Its colours are few: those of the picture go before those of the mustaches.
+        return gif.encoded([(source.image, image, 0)], None)
     elif kind.name == "PNG" and image.mode == "I;16":
         options["transparency"] = source.transparency
     if image.mode == "RGBX" and kind.name != "JPEG":
         image = image.convert("RGB")
     return described(image, source, options)
-
-
-def rgba(image: Image.Image) -> Image.Image:
-    return image if image.mode == "RGBA" else image.convert("RGBA")
 
 
 def described(image: Image.Image, source: Source, options: dict) -> bytes:

@@ -55,7 +55,7 @@ KINDS = {
     "PNG": Kind("PNG", "image/png", "png", 8, {"compress_level": 4}),
     "WEBP": Kind("WEBP", "image/webp", "webp", 17, {"quality": 90, "method": 2}),
     "AVIF": Kind("AVIF", "image/avif", "avif", 29, {"quality": 80, "speed": 8}),
-    "GIF": Kind("GIF", "image/gif", "gif", 26),
+    "GIF": Kind("GIF", "image/gif", "gif", 10),
     "BMP": Kind("BMP", "image/bmp", "bmp", 12),
     "TIFF": Kind("TIFF", "image/tiff", "tif", 12, {"compression": "tiff_adobe_deflate"}),
     "HEIF": replace(JPEG, memory=12),
@@ -67,6 +67,7 @@ MODE_MEMORY = {("WEBP", "RGBA"): 33, ("AVIF", "RGBA"): 35, ("JPEG", "CMYK"): 11}
 ANIMATION_MEMORY, FRAME_MEMORY = 20, 10
 MOST_SCANS = 60
 TILE_SIDES = (322, 323)  # TIFF tags
+TEXT = 4096  # bytes of comments and declarations in front of an SVG
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 # Importing a plugin registers its kind; the others of Pillow's fifty stay away.
@@ -83,8 +84,6 @@ READERS = (
 # What people do send and we do not read; the first bytes, and what to call it.
 OTHERS = (
     (0, b"%PDF", "PDF"),
-    (0, b"<svg", "SVG"),
-    (0, b"<?xml", "SVG"),
     (0, b"8BPS", "Photoshop"),
     (0, b"\0\0\1\0", "Icon"),
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
@@ -191,6 +190,9 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def unidentified(data: bytes) -> PictureError:
+    text = data[:TEXT].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"<") and b"<svg" in text.lower():
+        return UnsupportedKind("SVG")
     for at, magic, name in OTHERS:
         if data[at : at + len(magic)] == magic:
             return UnsupportedKind(name)

@@ -13,28 +13,54 @@ KEEP, CLEAR = 1, 2  # what is done to a frame before the next one
 STRIP = 64  # rows
 SEEN_THROUGH = 128  # alpha below which a pixel is
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+class Painting:
+    """The part of a frame that is painted: what it shows now and showed before, strip by strip.
+
+    Arrays of all of a large picture would take several times its memory.
+    """
+
+    def __init__(self, now: Image.Image, before: Image.Image, mask: np.ndarray, box: Box) -> None:
+        left, top, right, bottom = self.box = box
+        self.now, self.before = now, before
+        self.mask = mask[top:bottom, left:right]
+
+    def strips(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Rows, their pixels, and which of them are painted."""
+        for rows in strips(self.mask):
+            yield rows, part(self.now, rows, self.box), self.mask[rows]
+
+    def old(self, rows: slice, pixels: np.ndarray) -> np.ndarray:
+        """Where the pixels of these rows are those that the picture had before."""
+        if self.before is self.now:
+            return np.ones(pixels.shape[:2], bool)
+        return same(pixels, part(self.before, rows, self.box))
+
 
 class Colours:
     """Numbers for colours, exact as long as there are enough numbers."""
 
+    NEW, OLD = 1, 2
+
     def __init__(self) -> None:
         self.number = np.zeros(1 << 24, np.uint8)  # by colour
 
-    def distinct(self, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """The colours that these pixels (RGBA) have."""
-        for rows in strips(pixels):
-            self.number[packed(pixels[rows])[mask[rows]]] = 1
-        found = np.flatnonzero(self.number)
-        self.number[found] = 0
-        return found
+    def distinct(self, painting: Painting) -> tuple[np.ndarray, np.ndarray]:
+        """The colours that are painted, and those of them that were in the picture before."""
+        for rows, pixels, mask in painting.strips():
+            colours, old = packed(pixels), painting.old(rows, pixels)
+            self.number[colours[mask & ~old]] |= self.NEW
+            self.number[colours[mask & old]] |= self.OLD
+        everything = np.flatnonzero(self.number)
+        kept = everything[self.number[everything] >= self.OLD]
+        self.number[everything] = 0
+        return everything, kept
 
-    def palette(self, pixels: np.ndarray, paint: np.ndarray, old: np.ndarray, most: int):
-        """At most `most` colours for the pixels to paint, which now have numbers.
-
-        `old` says which of them were in the picture before: their colours come first.
-        """
-        everything = self.distinct(pixels, paint)
-        kept = self.distinct(pixels, paint & old)
+    def palette(self, painting: Painting, most: int) -> np.ndarray:
+        """At most `most` colours for what is painted, which now have numbers: old ones first."""
+        everything, kept = self.distinct(painting)
         if len(kept) > most:
             kept = reduced(kept, most)
         fresh = np.setdiff1d(everything, kept, assume_unique=True)
@@ -45,38 +71,43 @@ class Colours:
         self.number[everything] = nearest(everything, found)
         return found
 
-    def numbers(self, pixels: np.ndarray) -> np.ndarray:
-        found = np.empty(pixels.shape[:2], np.uint8)
-        for rows in strips(pixels):
-            found[rows] = self.number[packed(pixels[rows])]
+    def numbers(self, painting: Painting) -> np.ndarray:
+        found = np.empty(painting.mask.shape, np.uint8)
+        for rows, pixels, _ in painting.strips():
+            found[rows] = self.number[packed(pixels)]
         return found
 
     def forget(self) -> None:
         self.number[:] = 0
 
 
-def strips(pixels: np.ndarray) -> Iterator[slice]:
-    for top in range(0, len(pixels), STRIP):
-        yield slice(top, top + STRIP)
+def strips(mask: np.ndarray) -> Iterator[slice]:
+    for top in range(0, len(mask), STRIP):
+        yield slice(top, min(top + STRIP, len(mask)))
+
+
+def part(image: Image.Image, rows: slice, box: Box) -> np.ndarray:
+    """The pixels (RGBA) of these rows of a box in the image."""
+    left, top, right, _ = box
+    strip = image.crop((left, top + rows.start, right, top + rows.stop))
+    return np.asarray(strip if strip.mode == "RGBA" else strip.convert("RGBA"))
+
+
+def packed(pixels: np.ndarray) -> np.ndarray:
+    """One number per pixel (RGBA), whatever its alpha."""
+    return pixels.view("<u4")[..., 0] & 0xFFFFFF
 
 
 def split(colours: np.ndarray) -> np.ndarray:
     """N x 3 of N packed colours."""
-    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1)
-
-
-def packed(pixels: np.ndarray) -> np.ndarray:
-    """One number per RGB(A) pixel."""
-    wide = pixels.astype(np.int32)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+    return np.stack([colours & 255, colours >> 8 & 255, colours >> 16], axis=-1)
 
 
 def reduced(colours: np.ndarray, most: int) -> np.ndarray:
     """At most so many colours that stand for these."""
     image = Image.fromarray(split(colours).astype(np.uint8)[None])
     palette = image.quantize(most, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette()
-    found = np.unique(packed(np.array(palette, np.uint8).reshape(-1, 3)))
-    return found[:most]
+    return np.unique(np.array(palette).reshape(-1, 3) @ (1, 1 << 8, 1 << 16))[:most]
 
 
 def nearest(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
@@ -93,7 +124,7 @@ def nearest(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
 
 
 def encoded(frames: list[tuple[Image.Image, Image.Image, int]], loop: int | None) -> bytes:
-    """A GIF of frames, each as it was (RGBA), as it is now, and its milliseconds."""
+    """A GIF of frames, each as it was (in any mode), as it is now, and its milliseconds."""
     width, height = frames[0][1].size
     parts = [b"GIF89a" + struct.pack("<HHBBB", width, height, 0x70, 0, 0)]
     if loop is not None:
@@ -104,22 +135,35 @@ def encoded(frames: list[tuple[Image.Image, Image.Image, int]], loop: int | None
 
 def written(frames: list[tuple[Image.Image, Image.Image, int]]) -> Iterator[bytes]:
     colours = Colours()
-    shown: np.ndarray | None = None  # what is on the screen before the frame, None: nothing
+    shown: Image.Image | None = None  # what is on the screen before the frame, None: nothing
     for number, (before, now, milliseconds) in enumerate(frames):
-        pixels = np.asarray(now)
-        solid = pixels[..., 3] >= SEEN_THROUGH
-        clears = False
-        if number + 1 < len(frames):
-            following = np.asarray(frames[number + 1][1])[..., 3] >= SEEN_THROUGH
-            clears = bool((solid & ~following).any())
-        paint = solid
-        if shown is not None:
-            paint = solid & ~same(pixels, shown)
-        old = kept(pixels, None if before is now else before)
+        following = frames[number + 1][1] if number + 1 < len(frames) else None
+        mask, clears = changes(now, shown, following)
         # To clear the screen a frame must cover what is on it.
-        box = (0, 0, *now.size) if clears or shown is None else bounds(paint)
-        yield from frame(colours, pixels, paint, old, box, milliseconds, CLEAR if clears else KEEP)
-        shown = None if clears else pixels
+        box = (0, 0, *now.size) if clears or shown is None else bounds(mask)
+        painting = Painting(now, before, mask, box)
+        yield from frame(colours, painting, milliseconds, CLEAR if clears else KEEP)
+        shown = None if clears else now
+
+
+def changes(
+    now: Image.Image, shown: Image.Image | None, following: Image.Image | None
+) -> tuple[np.ndarray, bool]:
+    """Where a frame is painted, and whether the screen must be cleared for the one behind it."""
+    whole = (0, 0, *now.size)
+    mask = np.empty((now.height, now.width), bool)
+    clears = False
+    for rows in strips(mask):
+        pixels = part(now, rows, whole)
+        solid = seen(pixels)
+        if following is not None and not clears:
+            clears = bool((solid & ~seen(part(following, rows, whole))).any())
+        mask[rows] = solid if shown is None else solid & ~same(pixels, part(shown, rows, whole))
+    return mask, clears
+
+
+def seen(pixels: np.ndarray) -> np.ndarray:
+    return pixels[..., 3] >= SEEN_THROUGH
 
 
 def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -127,17 +171,7 @@ def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return (one.view(np.uint32) == other.view(np.uint32))[..., 0]
 
 
-def kept(pixels: np.ndarray, before: Image.Image | None) -> np.ndarray:
-    """Where the pixels are those of the image `before`; everywhere when there is none."""
-    found = np.ones(pixels.shape[:2], bool)
-    if before is not None:
-        for rows in strips(pixels):
-            strip = before.crop((0, rows.start, before.width, min(rows.stop, before.height)))
-            found[rows] = same(pixels[rows], np.asarray(strip))
-    return found
-
-
-def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
+def bounds(mask: np.ndarray) -> Box:
     """Left, top, right and bottom of what is set; one pixel where nothing is."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -146,28 +180,20 @@ def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def frame(
-    colours: Colours,
-    pixels: np.ndarray,
-    paint: np.ndarray,
-    old: np.ndarray,
-    box: tuple[int, int, int, int],
-    milliseconds: int,
-    disposal: int,
+    colours: Colours, painting: Painting, milliseconds: int, disposal: int
 ) -> Iterator[bytes]:
-    left, top, right, bottom = box
-    place = (slice(top, bottom), slice(left, right))
-    pixels, paint = pixels[place], paint[place]
-    holes = not paint.all()
-    palette = colours.palette(pixels, paint, old[place], MOST - holes)
-    numbers = colours.numbers(pixels)
+    holes = not painting.mask.all()
+    palette = colours.palette(painting, MOST - holes)
+    numbers = colours.numbers(painting)
     colours.forget()
     hole = len(palette)
     if holes:
-        numbers[~paint] = hole
+        numbers[~painting.mask] = hole
         palette = np.append(palette, 0)
     image = Image.fromarray(numbers)
     image.putpalette(split(palette).astype(np.uint8).tobytes())
     options = {"include_color_table": True, "interlace": False, "disposal": disposal}
     if holes:
         options["transparency"] = hole
-    yield from GifImagePlugin.getdata(image, (left, top), duration=milliseconds, **options)
+    corner = painting.box[:2]
+    yield from GifImagePlugin.getdata(image, corner, duration=milliseconds, **options)

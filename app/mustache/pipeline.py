@@ -73,12 +73,10 @@ def mustachify(
         before = canvas.reduced_to(copies) if copies else None
         faces = find(canvas, budget=Budget(deadline=until))
         until.check()
-        # A GIF's colours are few: those of the picture go before those of the mustaches.
-        was = canvas.image.copy() if faces and source.kind.name == "GIF" else None
         for face in faces:
             decorate(canvas, face, chosen, debug)
         out = None if faces else source.alone()
-        out = out or encode.still(canvas.image, source, was)
+        out = out or encode.still(canvas.image, source)
         made = result(source, out, canvas.image.size, faces, chosen)
     if before is None:
         return made

@@ -7,6 +7,8 @@ HEIF_BRANDS = {
 }
 AVIF_BRANDS = {b"avif", b"avis"}
 CONTAINER_BRANDS = {b"mif1", b"msf1", b"mif2", b"miaf"}
+# How long what follows the first 14 bytes is; the bytes between may be anything.
+BMP_HEADS = {length.to_bytes(4, "little") for length in (12, 40, 52, 56, 64, 108, 124)}
 STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -26,7 +28,7 @@ def kind_of(data: bytes) -> str | None:
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[:2] == b"BM" and data[6:10] == bytes(4) and len(data) >= 26:
+    if data[:2] == b"BM" and data[14:18] in BMP_HEADS and len(data) >= 26:
         return "BMP"
     if data[4:8] == b"ftyp":
         return kind_of_brands(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import pairwise
 
 from mustache.bare.parts import MOST_PARTS, Bare, Broken, orientation_in, profile_in
 
@@ -85,14 +86,30 @@ def walk(data: bytes) -> Bare:
     if b"IDAT" not in seen:
         raise Broken("no pixels")
     ending = chunk(b"IEND", b"")
+    shown = frames(pixels)
     return Bare(
-        pixels=b"".join((*pixels, ending)),
-        file=b"".join((*file, ending)),
+        pixels=b"".join((*(counted(each, shown) for each in pixels), ending)),
+        file=b"".join((*(counted(each, shown) for each in file), ending)),
         profile=profile,
         orientation=orientation,
         colours=tuple(colours),
         hidden_first=hidden,
     )
+
+
+def frames(chunks: list[bytes]) -> int:
+    """How many frames there are of which there is something to show."""
+    names = [each[4:8] for each in chunks]
+    return sum(
+        name == b"fcTL" and following in (b"IDAT", b"fdAT") for name, following in pairwise(names)
+    )
+
+
+def counted(each: bytes, shown: int) -> bytes:
+    """The chunk; of an animation that says it has more frames than there are, what there is."""
+    if each[4:8] != b"acTL" or len(each) != 20 or int.from_bytes(each[8:12]) <= shown:
+        return each
+    return chunk(b"acTL", shown.to_bytes(4) + each[12:16])
 
 
 def is_whole(chunk: bytes) -> bool:

@@ -10,7 +10,7 @@ from mustache.errors import UnsupportedKind
 
 NEW_SUBFILE, SUBFILE, PHOTOMETRIC, SUB_IFDS, PROFILE, DNG = 254, 255, 262, 330, 34675, 50706
 WIDTH, HEIGHT = 256, 257
-REDUCED = 1  # of NEW_SUBFILE: this is a smaller copy of another picture; 4: a mask of it
+REDUCED, MASK = 1, 4  # of NEW_SUBFILE: this is a smaller copy of another picture, a mask of it
 RAW = {32803, 34892}  # a sensor's own numbers
 MOST_PAGES, MOST_TAGS = 200, 400
 # What says how pixels are stored. Everything else is about them, or about something else.
@@ -97,8 +97,12 @@ class Directory:
         return next(iter(self.numbers(tag)), 0)
 
     @property
+    def pixels(self) -> int:
+        return self.number(WIDTH) * self.number(HEIGHT)
+
+    @property
     def is_reduced(self) -> bool:
-        return bool(self.number(NEW_SUBFILE) & 5) or self.number(SUBFILE) == 2
+        return bool(self.number(NEW_SUBFILE) & (REDUCED | MASK)) or self.number(SUBFILE) == 2
 
     @property
     def is_raw(self) -> bool:
@@ -115,8 +119,10 @@ def walk(data: bytes) -> Bare:
         raise UnsupportedKind("Camera raw")
     page = pages[0]
     if page.is_reduced:
-        full = [each for each in (*pages[1:], *inside) if not each.is_reduced]
-        page = next(iter(full), page)
+        others = (*pages[1:], *inside)
+        full = [each for each in others if not each.is_reduced]
+        copies = [each for each in (page, *others) if not each.number(NEW_SUBFILE) & MASK]
+        page = next(iter(full), None) or max(copies, key=lambda each: each.pixels, default=page)
     kind, profile = page.bytes_of(PROFILE)
     return Bare(pixels=alone(page), profile=profile_in(profile) if kind else None)
 

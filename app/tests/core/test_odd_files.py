@@ -263,6 +263,39 @@ def test_png_without_its_end(small_face, encoded, missing):
     assert mustachify(data[:-missing]).faces == mustachify(data).faces != ()
 
 
+@pytest.mark.parametrize("more", [1, 2, 1000, 0xFFFFFFF0])
+def test_webp_that_says_it_is_longer_than_it_is(small_face, encoded, more):
+    data = bytearray(encoded(small_face, "WEBP"))
+    length = min(len(data) - 8 + more, 0xFFFFFFFE)
+    data[4:8] = struct.pack("<I", length)
+    assert mustachify(bytes(data)).faces
+
+
+@pytest.mark.parametrize("part", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("animated", [False, True])
+def test_webp_without_all_pixels(small_face, encoded, part, animated):
+    options = {"save_all": True, "append_images": [small_face.rotate(9)]} if animated else {}
+    data = encoded(small_face, "WEBP", **options)
+    with pytest.raises(Truncated):
+        mustachify(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("said", [4, 300, 2**31 - 1])
+def test_an_animation_that_says_it_has_more_frames_than_it_has(small_face, encoded, decoded, said):
+    frames = [small_face.rotate(turn) for turn in (3, 6)]
+    data = encoded(small_face, save_all=True, append_images=frames, duration=[10, 20, 30], loop=2)
+    place = data.index(b"acTL") - 4
+    wrong = data[:place] + chunk(b"acTL", struct.pack(">II", said, 2)) + data[place + 20 :]
+    image = decoded(mustachify(wrong).data)
+    assert (image.n_frames, image.info["loop"]) == (3, 2)
+
+
+@pytest.mark.parametrize("reserved", [b"GIMP", b"\xff\xff\0\0"])
+def test_a_bmp_with_something_in_what_is_reserved(small_face, encoded, reserved):
+    data = encoded(small_face, "BMP")
+    assert mustachify(data[:6] + reserved + data[10:]).faces
+
+
 @pytest.mark.parametrize("cut", [1, 2])
 @pytest.mark.parametrize("animated", [False, True])
 def test_gif_without_its_end(small_face, encoded, decoded, cut, animated):

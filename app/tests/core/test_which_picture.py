@@ -97,6 +97,13 @@ def test_a_preview_of_nothing_is_the_picture(pixels):
     assert mustachify(tiff.beginning(tiff.picture(pixels, t254=1))).width == 150
 
 
+def test_of_previews_alone_the_largest_is_the_picture(pixels, small):
+    tiff = Tiff()
+    mask = tiff.picture(np.zeros((200, 200, 3), np.uint8), t254=4)
+    full = tiff.picture(pixels, mask, t254=1)
+    assert mustachify(tiff.beginning(tiff.picture(small, full, t254=1))).width == 150
+
+
 def test_directories_in_a_circle(pixels):
     tiff = Tiff()
     at = tiff.picture(pixels, t254=1)

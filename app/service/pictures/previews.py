@@ -150,7 +150,8 @@ def face_in(size: tuple[int, int], full_width: int, faces: list[dict]) -> list[f
 
 def detail(image: Image.Image, box: Sequence[float], profile: bytes | None) -> tuple[bytes, str]:
     """The part of a picture in `box`, at a thumbnail's size."""
-    small = simple(image).resize(THUMBNAIL, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+    # Nearly to the size by whole steps: nobody sees it, and it takes a third of the time.
+    small = simple(image).resize(THUMBNAIL, Image.Resampling.BICUBIC, box, reducing_gap=1.0)
     return encoded(small, profile)
 
 

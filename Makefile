@@ -132,7 +132,7 @@ test-rights: test-packages ## the stages as somebody with docs/aws-policy*.json 
 
 .PHONY: test-dev
 test-dev: env ## the contract against `make dev` (not in `make test`)
-	pytest tests/dev
+	python -m tests.contract.dev
 
 .PHONY: test-crash
 test-crash: test-packages ## kill -9 the local cloud in the middle of its calls (CRASH_ROUNDS=3; not in `make test`)

@@ -54,6 +54,14 @@ CODES = {
         "json": (400, "UnknownOperationException"),
         "rest-json": (404, "UnknownOperationException"),
     },
+    "too many": {
+        "ec2": (503, "RequestLimitExceeded"),
+        "query": (400, "Throttling"),
+        "s3": (503, "SlowDown"),
+        "rest-xml": (400, "Throttling"),
+        "json": (400, "ThrottlingException"),
+        "rest-json": (429, "TooManyRequestsException"),
+    },
     "internal": {
         "ec2": (500, "InternalError"),
         "query": (500, "InternalFailure"),

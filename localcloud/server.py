@@ -16,6 +16,7 @@ from localcloud.errors import Refusal
 from localcloud.faults import FaultError
 from localcloud.firewall import Services
 from localcloud.identity.gate import Gate
+from localcloud.services.pace.manners import Manners
 from localcloud.settings import Settings
 from localcloud.shell import CommandError
 
@@ -36,6 +37,7 @@ class Api:
     def __init__(self, cloud, application, receive):
         self.cloud = cloud
         self.gate = Gate(cloud)
+        self.manners = Manners(cloud)
         self.users = {0, cloud.settings.state.stat().st_uid}
         self.application = application
         self.receive = receive  # takes an S3 object's bytes to disk
@@ -64,6 +66,7 @@ class Api:
         environ, upload = call.environ, None
         self.gate.check(call)
         ledger.check(call)
+        self.manners.before(call)
         if call.streams:
             upload = environ[UPLOAD] = self.receive(environ)
             environ.update({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
@@ -82,6 +85,8 @@ class Api:
             body = environ["wsgi.file_wrapper"](environ[DOWNLOAD].open(), BLOCK)
         if not call.reads:
             body = list(body)
+            if status < "400":
+                self.manners.after(call, b"".join(body))
             self.cloud.settle()
         return status, headers, body
 

@@ -35,6 +35,7 @@ class Settings:
     http_port: int
     https_port: int
     site: str
+    pace: int | None = None  # the seed of AWS's manners; None is instant
 
     @classmethod
     def from_environment(cls, environ=os.environ) -> "Settings":
@@ -52,6 +53,7 @@ class Settings:
             http_port=_port(environ, "LOCALCLOUD_HTTP_PORT", 8080),
             https_port=_port(environ, "LOCALCLOUD_HTTPS_PORT", 8443),
             site=environ.get("LOCALCLOUD_SITE") or "mustache.localhost",
+            pace=_pace(environ),
         )
 
     @property
@@ -89,6 +91,7 @@ class Settings:
             "LOCALCLOUD_HTTP_PORT": str(self.http_port),
             "LOCALCLOUD_HTTPS_PORT": str(self.https_port),
             "LOCALCLOUD_SITE": self.site,
+            "LOCALCLOUD_PACE": "" if self.pace is None else f"aws:{self.pace}",
         }
 
 
@@ -97,6 +100,18 @@ def _port(environ, name: str, default: int) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise SettingsError(f"{name}={text!r} is not a TCP port (1-65535).")
     return int(text)
+
+
+def _pace(environ) -> int | None:
+    text = environ.get("LOCALCLOUD_PACE") or "instant"
+    if text == "instant":
+        return None
+    name, _, seed = text.partition(":")
+    if name != "aws" or not (seed or "1").isdigit():
+        raise SettingsError(
+            f"LOCALCLOUD_PACE={text!r} is none of: instant (the default), aws, aws:SEED (a number)."
+        )
+    return int(seed or 1)
 
 
 def prepare_moto(settings: "Settings") -> None:

@@ -7,6 +7,7 @@ from moto.core.utils import utcnow
 
 from localcloud.errors import Refusal
 from localcloud.identity.policy import Policies
+from localcloud.services.pace.pace import Pace
 from localcloud.settings import ACCOUNT, ROOT_KEY, ROOT_SECRET
 
 ROOT_ARN = f"arn:aws:iam::{ACCOUNT}:root"
@@ -40,13 +41,17 @@ def find(cloud, access_key: str, here: bool) -> Caller:
         if session.access_key_id == access_key:
             if session.expiration < utcnow():
                 raise Refusal("expired", "The security token included in the request is expired.")
-            return _session(iam, session)
+            return _session(cloud, iam, session)
     raise Refusal("unknown key", "The AWS access key Id you provided does not exist here.")
 
 
 def _user(iam, user, secret: str) -> Caller:
     groups = [group for group in iam.groups.values() if user in group.users]
-    own = [document for holder in (user, *groups) for document in _documents(holder)]
+    own = [
+        document
+        for holder in (user, *groups)
+        for document in _documents(holder.policies, holder.managed_policies)
+    ]
     context = _context(user.arn, "User", user.id)
     context["aws:username"] = [user.name]
     context |= _tags(getattr(user, "tags", None))
@@ -54,7 +59,7 @@ def _user(iam, user, secret: str) -> Caller:
                   context=context)  # fmt: skip
 
 
-def _session(iam, session) -> Caller:
+def _session(cloud, iam, session) -> Caller:
     role = next((each for each in iam.roles.values() if each.arn == session.role_arn), None)
     if role is None:
         raise Refusal("unknown key", "The role of these credentials is gone.")
@@ -69,17 +74,17 @@ def _session(iam, session) -> Caller:
     return Caller(
         session.arn,
         session.secret_access_key,
-        Policies(own=tuple(_documents(role)), bounds=tuple(bounds)),
+        Policies(own=tuple(_documents(*cloud.service(Pace).policies(role))), bounds=tuple(bounds)),
         token=session.session_token,
         names=(role.arn, session.arn),
         context=context,
     )
 
 
-def _documents(holder) -> Iterable[str]:
-    """Inline and attached policies of a user, a group or a role."""
-    yield from holder.policies.values()
-    for policy in holder.managed_policies.values():
+def _documents(inline: dict, attached: dict) -> Iterable[str]:
+    """Policies of a user, a group or a role."""
+    yield from inline.values()
+    for policy in attached.values():
         yield _current(policy)
 
 

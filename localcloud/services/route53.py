@@ -5,11 +5,13 @@ import random
 
 from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import Route53Backend
+from moto.route53.responses import Route53 as Route53Response
 
 from localcloud.dns import Answer
 from localcloud.firewall import RESOLVER
 from localcloud.hooks import hook
 from localcloud.services.base import Row, Service
+from localcloud.services.pace.pace import Pace
 from localcloud.settings import REGION
 
 DEPTH = 8
@@ -45,7 +47,7 @@ class Route53(Service):
         """What the world finds: values of the record in its public zone."""
         name = _plain(name)
         zone = self._zone(name, False, None)
-        return [v for r in _records(zone, name) or () if r.type == kind for v in _texts(r)]
+        return [v for r in self._records(zone, name) or () if r.type == kind for v in _texts(r)]
 
     @hook(Route53Backend, "change_resource_record_sets", "self, zoneid, change_list")
     def change(self, original, backend, zoneid, change_list):
@@ -67,6 +69,21 @@ class Route53(Service):
         zone.rrsets += [
             each for each in before if each.set_identifier and _key_of(each) not in deleted | there
         ]
+        self.cloud.service(Pace).changed(zone, before)
+
+    @hook(Route53Response, "change_resource_record_sets", "self")
+    def changing(self, original, response):
+        return self._pending(original(response))
+
+    @hook(Route53Response, "get_change", "self")
+    def change_of(self, original, response):
+        return self._pending(original(response))
+
+    def _pending(self, answer):
+        """A change is in sync when all name servers answer it."""
+        if self.cloud.service(Pace).spreads():
+            answer.result["ChangeInfo"]["Status"] = "PENDING"
+        return answer
 
     def rows(self) -> list[Row]:
         rows = []
@@ -119,7 +136,7 @@ class Route53(Service):
         zone = self._zone(name, inside, vpc)
         if zone is None or depth == 0:
             return None
-        found = _records(zone, name)
+        found = self._records(zone, name)
         soa = _soa(zone)
         if found is None:
             return Answer([], exists=False, authority=soa)
@@ -138,6 +155,12 @@ class Route53(Service):
             else:
                 records += [(kind, self._address(value, inside)) for value in _texts(record)]
         return Answer(records, authority=soa)
+
+    def _records(self, zone, name: str) -> list | None:
+        """What the zone's name servers have of a name; None without such a zone or name."""
+        if zone is None:
+            return None
+        return _named(self.cloud.service(Pace).records(zone), _plain(zone.name), name)
 
     def _zone(self, name: str, inside: bool, vpc: str | None):
         """The zone with the longest name that ends ``name``, if it is seen there."""
@@ -175,14 +198,11 @@ def _seen(zone, vpc: str | None) -> bool:
     return vpc is None or any(each.get("vpc_id") == vpc for each in zone.vpcs)
 
 
-def _records(zone, name: str) -> list | None:
-    """All records of a name, of every type; None when the zone has no such name."""
-    if zone is None:
-        return None
+def _named(records: list, apex: str, name: str) -> list | None:
+    """Those of a name, of every type; None when the zone has no such name."""
     there: dict[str, list] = {}
-    for record in zone.rrsets:
+    for record in records:
         there.setdefault(_plain(record.name), []).append(record)
-    apex = _plain(zone.name)
 
     def exists(wanted: str) -> bool:
         return wanted in there or any(each.endswith(f".{wanted}") for each in there)

@@ -9,6 +9,7 @@ from localcloud.services.elbv2 import health, translate
 from localcloud.services.elbv2.balancers import LoadBalancers, running
 from localcloud.services.elbv2.health import Health
 from localcloud.services.managed import FAILURES
+from localcloud.services.pace.pace import Pace
 
 
 class TargetGroups(Service):
@@ -58,10 +59,13 @@ class TargetGroups(Service):
         wanted = translate.group(group)
         if target_id not in group.targets:
             left = {**group.deregistered_targets, **group.terminated_targets}.get(target_id)
-            draining = left is not None and any(
-                (wanted.name, name) in node.servers()
-                for node in nodes
-                for name in self._names(target_id, left, group)
+            draining = left is not None and (
+                self.cloud.service(Pace).deregisters(group, target_id)
+                or any(
+                    (wanted.name, name) in node.servers()
+                    for node in nodes
+                    for name in self._names(target_id, left, group)
+                )
             )
             return health.DRAINING if draining else health.NOT_REGISTERED
         if not group.load_balancer_arns:

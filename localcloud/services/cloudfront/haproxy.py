@@ -8,7 +8,8 @@ Pure: ``model.Distribution``s go in, text comes out.
 """
 
 import re
-from collections.abc import Iterable
+import urllib.parse
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from localcloud.services.cloudfront.model import (
@@ -206,31 +207,37 @@ def _behaviour(distribution: Distribution, number: int, doors: tuple[int, int]) 
 
 
 def _key(distribution: Distribution, behaviour: Behaviour) -> list[str]:
-    """x-lc-key: what distinguishes answers, in one header."""
+    """x-lc-key: what distinguishes answers, in one header.
+
+    Each part is URL-encoded, so none can pass for two: what a visitor sends has no `|` left in it.
+    """
     lines = [
         f"    http-request set-header x-lc-key "
-        f'"{distribution.id} %[var(txn.host)] %[var(txn.path)]"'
+        f'"{distribution.id} %[var(txn.host),url_enc] %[var(txn.path),url_enc]"'
     ]
 
-    def add(label: str, value: str, when: str = "") -> None:
+    def add(label: str, fetch: str, when: str = "") -> None:
         lines.append(
-            f'    http-request set-header x-lc-key "%[req.hdr(x-lc-key)]|{label}={value}"{when}'
+            f'    http-request set-header x-lc-key "%[req.hdr(x-lc-key)]|{label}='
+            f'%[{fetch},url_enc]"{when}'
         )
 
+    def add_named(label: str, names: Iterable[str], fetch: str) -> None:
+        for name in names:
+            found = f"{fetch}({_word(name)})"
+            add(f"{label}{_label(name)}", found, f" if {{ {found} -m found }}")
+
     key = behaviour.key
-    if key.queries.kind == "all":
-        add("?", "%[query]")
+    if key.queries.kind in ("all", "all but"):
+        add("?", "query")
     elif key.queries.kind == "some":
-        for name in key.queries.names:
-            add(f"?{_word(name)}", f"%[url_param({_word(name)})]")
-    elif key.queries.kind == "all but":
-        add("?", "%[query]")
-    for name in key.headers.names if key.headers.kind == "some" else ():
-        add(_word(name), f"%[req.hdr({_word(name)})]")
+        add_named("?", key.queries.names, "url_param")
+    if key.headers.kind == "some":
+        add_named("", key.headers.names, "req.hdr")
     if key.cookies.kind in ("all", "all but"):
-        add("cookie", "%[req.hdr(cookie)]")
-    for name in key.cookies.names if key.cookies.kind == "some" else ():
-        add(f"cookie {_word(name)}", f"%[req.cook({_word(name)})]")
+        add("cookie", "req.hdr(cookie)")
+    elif key.cookies.kind == "some":
+        add_named("cookie ", key.cookies.names, "req.cook")
     return lines
 
 
@@ -288,37 +295,35 @@ def _sees(headers: Selection, name: str) -> bool:
 def _queries(selection: Selection) -> list[str]:
     if selection.kind == "none":
         return ["    http-request set-uri %[path]"]
-    if selection.kind == "some":
-        lines = ['    http-request set-var(txn.query) str("")']
-        for name in selection.names:
-            word = _word(name)
-            lines.append(
-                f'    http-request set-var-fmt(txn.query) "%[var(txn.query)]&{word}='
-                f'%[url_param({word})]" if {{ url_param({word}) -m found }}'
-            )
-        lines.append("    http-request set-query %[var(txn.query),bytes(1)]")
-        return lines
-    return []
+    if selection.kind != "some":
+        return []
+    return [
+        *_picked("txn.query", "&", "url_param", selection.names),
+        "    http-request set-query %[var(txn.query),bytes(1)]",
+    ]
 
 
 def _cookies(selection: Selection) -> list[str]:
     if selection.kind == "none":
         return ["    http-request del-header cookie"]
-    if selection.kind == "some":
-        lines = ['    http-request set-var(txn.cookies) str("")']
-        for name in selection.names:
-            word = _word(name)
-            lines.append(
-                f'    http-request set-var-fmt(txn.cookies) "%[var(txn.cookies)]; {word}='
-                f'%[req.cook({word})]" if {{ req.cook({word}) -m found }}'
-            )
-        lines += [
-            "    http-request del-header cookie",
-            "    http-request set-header cookie %[var(txn.cookies),bytes(2)] "
-            "if { var(txn.cookies) -m len gt 2 }",
-        ]
-        return lines
-    return []
+    if selection.kind != "some":
+        return []
+    return [
+        *_picked("txn.cookies", "; ", "req.cook", selection.names),
+        "    http-request del-header cookie",
+        "    http-request set-header cookie %[var(txn.cookies),bytes(2)] "
+        "if { var(txn.cookies) -m len gt 2 }",
+    ]
+
+
+def _picked(variable: str, before: str, fetch: str, names: Iterable[str]) -> Iterator[str]:
+    """Put NAME=VALUE of those that a request has into a variable, ``before`` in front of each."""
+    yield f'    http-request set-var({variable}) str("")'
+    for word in map(_word, names):
+        yield (
+            f'    http-request set-var-fmt({variable}) "%[var({variable})]{before}{_literal(word)}='
+            f'%[{fetch}({word})]" if {{ {fetch}({word}) -m found }}'
+        )
 
 
 def _member(distribution: Distribution, origin: str, group: Group | None) -> str:
@@ -443,6 +448,11 @@ def _word(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9!#$&*+.^_`|~-]+", name):
         raise ValueError(f"{name!r} is no name of a header, cookie or parameter")
     return name
+
+
+def _label(name: str) -> str:
+    """A name as a part of a key, in which `|` and `=` have a meaning."""
+    return _literal(urllib.parse.quote(name, safe=""))
 
 
 def _literal(text: str) -> str:

@@ -61,7 +61,7 @@ def cloud(tmp_path, monkeypatch):
         "LOCALCLOUD_HTTP_PORT": http,
         "LOCALCLOUD_HTTPS_PORT": https,
         "MUSTACHE_ENVIRONMENT": ENVIRONMENT,
-        "MUSTACHE_CIDR": "10.77.0.0/16",
+        "MUSTACHE_CIDR": os.environ.get("MUSTACHE_CIDR", "10.77.0.0/16"),
     }.items():
         monkeypatch.setenv(name, str(value))
     yield tmp_path / "cloud"

@@ -3,19 +3,15 @@
 
 DOCUMENTATION = r"""
 module: aws_readiness
-short_description: Check zones, quotas, image, sizes and name before anything is created
+short_description: Check quotas, image, rights and name before anything is created
 description:
-  - Only reads. Everything that is missing comes back at once, not one failure a run.
+  - Only reads. Everything that is missing comes back at once, not one failure a run. Zones, types
+    and classes are M(preflight)'s, which every run asks.
   - What the site has already (by its O(tags) or names) does not count as used by others.
 notes:
   - "Gap in the collections: nothing reads Service Quotas; the rest would be six C(_info) modules."
   - What comes back is an C(_info) result, so check mode changes nothing and there is no diff.
 options:
-  zones:
-    description: Availability zones that have to exist.
-    type: list
-    elements: str
-    required: true
   instance_type:
     description: EC2 instance type.
     type: str
@@ -44,21 +40,9 @@ options:
     type: str
     choices: [existing, present]
     default: existing
-  db_class:
-    description: Class of an RDS PostgreSQL instance that is to run.
-    type: str
-  db_version:
-    description: Its major version.
-    type: str
-    default: "17"
-  db_multi_az:
-    description: Whether it is to have a standby.
-    type: bool
-    default: false
   db_identifier:
-    description: Its name.
+    description: Name of an RDS instance that is to run.
     type: str
-    default: ""
   lb_name:
     description: Name of an Application Load Balancer that is to run.
     type: str
@@ -84,7 +68,6 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Check before anything is created
   aws_readiness:
-    zones: [eu-west-1a, eu-west-1b]
     instance_type: t3.small
     instance_count: 2
     image_owner: "136693071363"
@@ -98,13 +81,13 @@ findings:
   returned: always
   type: list
   elements: str
-  sample: ["zones: eu-west-1a, eu-west-1b", "Elastic IPs: 1 of 5 used by others, 1 wanted"]
+  sample: ["Elastic IPs: 1 of 5 used by others, 1 wanted"]
 problems:
   description: What stands in the way, a line each.
   returned: always
   type: list
   elements: str
-  sample: ["t9.small is not offered in eu-west-1a"]
+  sample: ["no image debian-13-amd64-* of 136693071363 is visible here"]
 """
 
 from ansible.module_utils import delegation, readiness
@@ -151,8 +134,11 @@ def items(client, operation, key, **options):
 
 
 def vcpus(ec2, types):
-    """vCPUs of each of the instance types."""
-    found = items(ec2, "describe_instance_types", "InstanceTypes", InstanceTypes=sorted(types))
+    """vCPUs of each of the instance types; nothing when AWS does not know one."""
+    try:
+        found = items(ec2, "describe_instance_types", "InstanceTypes", InstanceTypes=sorted(types))
+    except is_boto3_error_code("InvalidInstanceType"):
+        return {}
     return {each["InstanceType"]: each["VCpuInfo"]["DefaultVCpus"] for each in found}
 
 
@@ -172,22 +158,12 @@ def look(module):
     def quota(what, used, more):
         return readiness.quota(what, limit(quotas, what), used, more)
 
-    available = [
-        each["ZoneName"] for each in ec2.describe_availability_zones()["AvailabilityZones"]
-    ]
-    offering = ec2.describe_instance_type_offerings(
-        LocationType="availability-zone",
-        Filters=[{"Name": "instance-type", "Values": [wanted["instance_type"]]}],
-    )["InstanceTypeOfferings"]
-    yield readiness.zones(wanted["zones"], available)
-    yield readiness.offered(
-        wanted["instance_type"], wanted["zones"], [each["Location"] for each in offering]
-    )
-    if offering and readiness.is_standard(wanted["instance_type"]):
+    if readiness.is_standard(wanted["instance_type"]):
         types = types_of_others(ec2, tags)
         cpus = vcpus(ec2, {*types, wanted["instance_type"]})
-        more = cpus[wanted["instance_type"]] * wanted["instance_count"]
-        yield quota("vCPUs", sum(cpus[each] for each in types), more)
+        if cpus:
+            more = cpus[wanted["instance_type"]] * wanted["instance_count"]
+            yield quota("vCPUs", sum(cpus[each] for each in types), more)
     addresses = readiness.of_others(ec2.describe_addresses()["Addresses"], tags)
     yield quota("Elastic IPs", len(addresses), wanted["addresses"])
     yield quota("VPCs", len(readiness.of_others(items(ec2, "describe_vpcs", "Vpcs"), tags)), 1)
@@ -195,20 +171,12 @@ def look(module):
         Owners=[wanted["image_owner"]], Filters=[{"Name": "name", "Values": [wanted["image_name"]]}]
     )["Images"]
     yield readiness.image(wanted["image_name"], wanted["image_owner"], images)
-    if wanted["db_class"]:
-        rds = module.client("rds")
-        databases = items(rds, "describe_db_instances", "DBInstances")
+    if wanted["db_identifier"]:
+        databases = items(module.client("rds"), "describe_db_instances", "DBInstances")
         others = [
             each for each in databases if each["DBInstanceIdentifier"] != wanted["db_identifier"]
         ]
         yield quota("RDS instances", len(others), 1)
-        options = items(
-            rds, "describe_orderable_db_instance_options", "OrderableDBInstanceOptions",
-            Engine="postgres", DBInstanceClass=wanted["db_class"], Vpc=True,
-        )  # fmt: skip
-        yield readiness.database(
-            wanted["db_class"], wanted["db_version"], wanted["db_multi_az"], options
-        )
     if wanted["lb_name"]:
         balancers = items(module.client("elbv2"), "describe_load_balancers", "LoadBalancers")
         others = [
@@ -262,7 +230,6 @@ def policy(analyzer, name, text):
 def main():
     module = AnsibleAWSModule(
         argument_spec={
-            "zones": {"type": "list", "elements": "str", "required": True},
             "instance_type": {"type": "str", "required": True},
             "instance_count": {"type": "int", "default": 1},
             "addresses": {"type": "int", "default": 0},
@@ -274,10 +241,7 @@ def main():
                 "choices": ["existing", "present"],
                 "default": "existing",
             },
-            "db_class": {"type": "str"},
-            "db_version": {"type": "str", "default": "17"},
-            "db_multi_az": {"type": "bool", "default": False},
-            "db_identifier": {"type": "str", "default": ""},
+            "db_identifier": {"type": "str"},
             "lb_name": {"type": "str"},
             "boundary": {"type": "str", "default": ""},
             "policies": {"type": "dict", "default": {}},

@@ -30,38 +30,12 @@ def quota(what, limit, used, more):
     return [line], [f"{line}: ask for more in the Service Quotas console"]
 
 
-def zones(wanted, available):
-    missing = sorted(set(wanted) - set(available))
-    if missing:
-        there = ", ".join(sorted(available))
-        return [], [f"zones {', '.join(missing)} are not there; the region has {there}"]
-    return [f"zones: {', '.join(sorted(wanted))}"], []
-
-
-def offered(instance_type, wanted, offering):
-    """``offering`` are the zones that have the instance type."""
-    missing = sorted(set(wanted) - set(offering))
-    if missing:
-        return [], [f"{instance_type} is not offered in {', '.join(missing)}"]
-    return [f"instance type: {instance_type}"], []
-
-
 def image(name, owner, images):
     """``images`` as DescribeImages has them."""
     if not images:
         return [], [f"no image {name} of {owner} is visible here"]
     newest = max(images, key=lambda each: each["CreationDate"])
     return [f"image: {newest['ImageId']} {newest['Name']}"], []
-
-
-def database(db_class, version, multi_az, options):
-    """``options`` as DescribeOrderableDBInstanceOptions has them for the class."""
-    fitting = [each for each in options if each["EngineVersion"].split(".")[0] == version]
-    if not fitting:
-        return [], [f"{db_class} is not offered for PostgreSQL {version} in this region"]
-    if multi_az and not any(each["MultiAZCapable"] for each in fitting):
-        return [], [f"{db_class} is not offered with a standby in another zone"]
-    return [f"database class: {db_class}"], []
 
 
 def no_hosted_zone(name, state):

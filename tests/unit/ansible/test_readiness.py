@@ -30,16 +30,6 @@ def test_a_quota_that_nobody_tells_is_no_problem():
     )
 
 
-def test_zones():
-    assert readiness.zones(["a1", "a2"], ["a1", "a2", "a3"]) == (["zones: a1, a2"], [])
-    assert readiness.zones(["b1"], ["a1"])[1] == ["zones b1 are not there; the region has a1"]
-
-
-def test_instance_types_have_to_be_offered_in_every_zone():
-    assert readiness.offered("t3.small", ["a", "b"], ["b", "a"])[1] == []
-    assert readiness.offered("t3.small", ["a", "b"], ["a"])[1] == ["t3.small is not offered in b"]
-
-
 def test_the_newest_image_is_named():
     images = [
         {"ImageId": "ami-1", "Name": "debian-13-amd64-1", "CreationDate": "2026-01-01T00:00:00Z"},
@@ -68,20 +58,6 @@ def test_what_is_the_sites_own_is_not_used_by_others():
 )  # fmt: skip
 def test_instances_of_other_families_have_quotas_of_their_own(instance_type, standard):
     assert readiness.is_standard(instance_type) == standard
-
-
-def test_a_database_class_has_to_be_offered_in_its_version_and_with_a_standby():
-    options = [
-        {"EngineVersion": "16.4", "MultiAZCapable": True},
-        {"EngineVersion": "17.2", "MultiAZCapable": False},
-    ]
-
-    def problems(version, multi_az):
-        return readiness.database("db.t4g.micro", version, multi_az, options)[1]
-
-    assert problems("17", False) == problems("16", True) == []
-    assert problems("17", True) == ["db.t4g.micro is not offered with a standby in another zone"]
-    assert problems("1", False) == ["db.t4g.micro is not offered for PostgreSQL 1 in this region"]
 
 
 def test_a_hosted_zone_has_to_be_there_unless_it_is_to_be_made():
@@ -117,6 +93,13 @@ def test_the_boundary_has_to_be_there(module, error, finding, problem):
     assert finding in "".join(findings)
     assert problem in "".join(problems)
     assert bool(findings) != bool(problems)
+
+
+def test_vcpus_of_a_type_that_aws_does_not_know_are_nobody_s(module):
+    ec2, stubber = stubbed("ec2")
+    stubber.add_client_error("describe_instance_types", "InvalidInstanceType")
+
+    assert module.vcpus(ec2, {"t9.mega"}) == {}
 
 
 def judged(*types):

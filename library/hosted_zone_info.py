@@ -8,8 +8,10 @@ description:
   - Finds the zone by its name and says whether the domain is delegated to its name servers.
     Certificates can only be had for a name that the internet finds.
 notes:
-  - "Gap in the collections: M(amazon.aws.route53_info) has no look-up by name and does not look at
-    the delegation; M(community.dns.nameserver_info) needs a package that nothing else does."
+  - "Gap in the collections: M(amazon.aws.route53_info) tells zones from the name on, private ones
+    too, and of their name servers in another call; M(community.dns.nameserver_info) asks the
+    internet's name servers itself, which many networks do not let through, and needs a package that
+    nothing else does. This asks the machine's resolver."
   - What comes back is an C(_info) result, so check mode changes nothing and there is no diff.
 options:
   name:

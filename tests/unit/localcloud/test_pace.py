@@ -148,6 +148,14 @@ def test_a_throttled_client_is_told_so_and_gets_through(api):
     assert all(after is None for code, after in pairwise(codes) if code)
 
 
+def test_the_first_host_that_is_asked_for_is_not_to_be_had(api, clock, monkeypatch):
+    monkeypatch.setattr(Throttle, "check", lambda *_: None)
+    ec2, run = api.client("ec2"), {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1}
+    assert refused(ec2.run_instances, **run) == "InsufficientInstanceCapacity"
+    clock.now += 13
+    assert refused(ec2.run_instances, **run) == "InvalidAMIID.NotFound"
+
+
 def test_a_new_group_is_not_found_by_its_id(api, clock, calm):
     ec2 = api.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]

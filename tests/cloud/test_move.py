@@ -92,6 +92,13 @@ def test_a_move_that_is_cut_off_loses_nothing(cloud, start_project, subtests):
     with subtests.test("from stage 1 to 3 in one go, a second run changes nothing"):
         assert set(changed(project.play("stage3")).values()) == {0}
 
+    with subtests.test("the database grows, exports its log and is not deleted by mistake"):
+        (found,) = rds()["DBInstances"]
+        assert found["MaxAllocatedStorage"] > found["AllocatedStorage"]
+        assert found["EnabledCloudwatchLogsExports"] == ["postgresql", "upgrade"]
+        assert found["DeletionProtection"]
+        assert not found["PubliclyAccessible"]
+
     with subtests.test("one host of the two makes the daily dump"):
         ask = ("systemctl", "is-enabled", "mustache-backup.timer")
         hosts = ("mustache-move-web-1", "mustache-move-web-2")

@@ -3,10 +3,12 @@
     python -m tests.ladder climb stage1 stage2 stage3 stage2 stage1 destroy
     python -m tests.ladder climb stage1 stage1:web_instance_type=t3.medium
     python -m tests.ladder during --max-error-seconds 5 -- ansible-playbook playbooks/drills/x.yml
+    python -m tests.ladder publish --machine "two cores" > docs/promises.md
 
 `climb` runs playbooks and reports, for each, what readers and writers met; it brings pictures after
 the first one and looks for every one of them at the end. `during` visits a site that is there while
 any command runs, then deletes what it brought. Both end with 1 if something was worse than allowed.
+`publish` makes a page of the reports in artifacts/.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import requests
 
 from tests.ladder.client import Client, Traffic, open_site
 from tests.ladder.climb import ROOT, Move, Plan, climb, say
+from tests.ladder.published import page
 from tests.ladder.report import Report, Span
 from tests.localhost import resolve_localhost
 
@@ -72,11 +75,17 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     during.add_argument("--name", help="of what goes on, for the report (the command)")
     during.add_argument("program", nargs="+", metavar="COMMAND")
     during.set_defaults(pictures=5)
+
+    publishing = commands.add_parser("publish", help="a page of all reports in artifacts/")
+    publishing.add_argument("--machine", required=True, help="what they ran on, in words")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
+    if options.command == "publish":
+        print(page(options.machine, reports("ladder"), reports("drills")), end="")
+        return 0
     resolve_localhost()
     try:
         report = {"climb": up_and_down, "during": during}[options.command](options)
@@ -86,6 +95,12 @@ def main(argv: list[str] | None = None) -> int:
     print(report.text(), end="")
     say(f"Every request: {options.output}/requests.jsonl")
     return 1 if report.problems else 0
+
+
+def reports(kind: str) -> list[Path]:
+    """Folders of reports, in the order in which they ran."""
+    found = [path.parent for path in (ROOT / "artifacts" / kind).glob("*/report.json")]
+    return sorted(found, key=lambda folder: (folder / "report.json").stat().st_mtime)
 
 
 def up_and_down(options: argparse.Namespace) -> Report:

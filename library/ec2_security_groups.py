@@ -57,6 +57,10 @@ options:
           group:
             description: Name of another listed group whose members may come in.
             type: str
+          prefix_list:
+            description: Name of a managed prefix list whose addresses may come in. It counts as
+              many rules as it may have entries; CloudFront's counts 55 of the 60 that AWS allows.
+            type: str
           rule_desc:
             description: What the rule is for.
             type: str
@@ -148,6 +152,21 @@ def read(client, module):
     }
 
 
+def prefix_lists(client, groups):
+    """Ids of the managed prefix lists that rules name, by name."""
+    names = {rule["prefix_list"] for item in groups for rule in item["rules"]} - {None}
+    if not names:
+        return {}
+    pages = client.get_paginator("describe_managed_prefix_lists").paginate(
+        Filters=[{"Name": "prefix-list-name", "Values": sorted(names)}]
+    )
+    return {
+        each["PrefixListName"]: each["PrefixListId"]
+        for page in pages
+        for each in page["PrefixLists"]
+    }
+
+
 def create(client, module, item):
     name = module.params["prefix"] + item["name"]
     tags = {**module.params["tags"], "Name": name}
@@ -190,9 +209,15 @@ def ensure(client, module):
                     msg=f"{item['name']} refers to {rule['group']}, which is not listed"
                 )
 
+    lists = prefix_lists(client, listed.values())
+    for item in listed.values():
+        for rule in item["rules"]:
+            if rule["prefix_list"] and rule["prefix_list"] not in lists:
+                module.fail_json(msg=f"There is no managed prefix list {rule['prefix_list']}.")
+
     current = {} if module.params["vpc_id"] == "vpc-00000000" else read(client, module)
     ids = {name: group["GroupId"] for name, group in current.items()}
-    names = {group_id: name for name, group_id in ids.items()}
+    names = {source: name for name, source in (ids | lists).items()}
     before = {
         name: shown(current_rules(group["IpPermissions"]), names) for name, group in current.items()
     }
@@ -201,12 +226,12 @@ def ensure(client, module):
     created = [name for name in listed if name not in ids]
     for name in created:
         ids[name] = UNKNOWN if module.check_mode else create(client, module, listed[name])
-    names = {group_id: name for name, group_id in ids.items()}
+    names = {source: name for name, source in (ids | lists).items()}
     changed = bool(created)
     surplus = not module.params["purge_groups"] and not ids.keys() <= listed.keys()
     for name, item in listed.items():
         there = current_rules(current[name]["IpPermissions"]) if name in current else {}
-        wanted = wanted_rules(item["rules"], ids)
+        wanted = wanted_rules(item["rules"], lists | ids)
         *steps, rules = plan(there, wanted, module.params["purge_rules"])
         surplus = surplus or not rules.keys() <= wanted.keys()
         after[name] = shown(rules, names)
@@ -239,6 +264,7 @@ def main():
         "ports": {"type": "list", "elements": "str", "required": True},
         "cidr_ip": {"type": "list", "elements": "str"},
         "group": {"type": "str"},
+        "prefix_list": {"type": "str"},
         "rule_desc": {"type": "str"},
     }
     group = {

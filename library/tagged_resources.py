@@ -82,9 +82,14 @@ except ImportError:
     pass  # AnsibleAWSModule says so
 
 
-def read(client, tags):
+# What is of no region is listed in this one only.
+GLOBAL_REGION = "us-east-1"
+GLOBAL_TYPES = ["cloudfront:distribution"]
+
+
+def read(client, tags, **types):
     pages = client.get_paginator("get_resources").paginate(
-        TagFilters=[{"Key": key, "Values": [str(tags[key])]} for key in sorted(tags)]
+        TagFilters=[{"Key": key, "Values": [str(tags[key])]} for key in sorted(tags)], **types
     )
     return sorted(
         found["ResourceARN"] for page in pages for found in page["ResourceTagMappingList"]
@@ -165,6 +170,9 @@ def main():
     client = module.client("resourcegroupstaggingapi")
     try:
         arns = read(client, module.params["tags"])
+        if module.region != GLOBAL_REGION:
+            everywhere = module.client("resourcegroupstaggingapi", region=GLOBAL_REGION)
+            arns += read(everywhere, module.params["tags"], ResourceTypeFilters=GLOBAL_TYPES)
         if module.params["thorough"]:
             arns = ask_the_services(module, arns)
     except (BotoCoreError, ClientError) as error:

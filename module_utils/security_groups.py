@@ -2,17 +2,22 @@
 
 from collections import namedtuple
 
-# One port range from one source. ``kind`` is "cidr" or "group"; ports are None for all of them.
+# One port range from one source. ``kind`` is "cidr", "group" or "prefix"; ports are None for all.
 Rule = namedtuple("Rule", "proto first last kind source")
 
 
 def wanted_rules(rules, ids):
-    """The module's ``rules`` as ``{Rule: description}``; ``ids`` maps a group's name to its id."""
+    """The module's ``rules`` as ``{Rule: description}``.
+
+    ``ids`` maps the name of a group or of a managed prefix list to its id.
+    """
     found = {}
     for rule in rules:
         sources = [("cidr", cidr) for cidr in rule["cidr_ip"] or []]
         if rule["group"]:
             sources.append(("group", ids[rule["group"]]))
+        if rule["prefix_list"]:
+            sources.append(("prefix", ids[rule["prefix_list"]]))
         for ports in rule["ports"]:
             first, _, last = str(ports).partition("-")
             for kind, source in sources:
@@ -32,6 +37,8 @@ def current_rules(permissions):
             found[Rule(*ports, "cidr", source["CidrIpv6"])] = source.get("Description", "")
         for source in entry.get("UserIdGroupPairs", []):
             found[Rule(*ports, "group", source["GroupId"])] = source.get("Description", "")
+        for source in entry.get("PrefixListIds", []):
+            found[Rule(*ports, "prefix", source["PrefixListId"])] = source.get("Description", "")
     return found
 
 
@@ -54,6 +61,8 @@ def permissions(rules):
         described = {"Description": text} if text else {}
         if rule.kind == "group":
             entry["UserIdGroupPairs"] = [{"GroupId": rule.source, **described}]
+        elif rule.kind == "prefix":
+            entry["PrefixListIds"] = [{"PrefixListId": rule.source, **described}]
         elif ":" in rule.source:
             entry["Ipv6Ranges"] = [{"CidrIpv6": rule.source, **described}]
         else:
@@ -63,7 +72,7 @@ def permissions(rules):
 
 
 def shown(rules, names):
-    """One line a rule for people; ``names`` maps a group's id to its name."""
+    """One line a rule for people; ``names`` maps the id of a source to its name."""
     return sorted(
         f"{rule.proto} {rule.first}{'' if rule.first == rule.last else f'-{rule.last}'}"
         f" from {names.get(rule.source, rule.source)}"

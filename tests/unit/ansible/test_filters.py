@@ -197,6 +197,40 @@ def test_what_is_there_and_not_wanted_goes_unless_a_store_is_still_there():
     assert names(down, {"rows": "rds"}, "aws", kinds) == ["balancer"]
 
 
+def test_what_the_wanted_one_stands_before_stays():
+    known = {"place": "aws", "found": "^elb:"}
+    cdn = {"place": "aws", "found": "^cloudfront:", "needs": "balancer"}
+    providers = {"front": {"address": {}, "cdn": cdn, "balancer": known}}
+    kinds = ["elb:targetgroup", "cloudfront:distribution"]
+
+    def names(front):
+        return [
+            each["name"] for each in load("unwanted")(providers, {"front": front}, {}, "aws", kinds)
+        ]
+
+    assert names("cdn") == []
+    assert names("balancer") == ["cdn"]
+    assert names("address") == ["cdn", "balancer"]
+
+
+def test_a_distribution_has_an_origin_of_each_bucket_and_a_behaviour_of_each_path():
+    plain = {"name": "static", "domain_name": "s.example", "paths": ["/static/*", "/robots.txt"]}
+    buckets = [
+        plain,
+        plain | {"name": "media", "paths": ["/media/*"], "response_headers": {"A": "b"}},
+    ]
+    found = load("cdn_files")(buckets, "E1", "shop")
+
+    assert [each["id"] for each in found["origins"]] == ["static", "media"]
+    assert all(each["bucket"] and each["access_control"] == "E1" for each in found["origins"])
+    assert [(each["path"], each["origin"], each.get("response_headers_policy"))
+            for each in found["behaviors"]] == [
+        ("/static/*", "static", None),
+        ("/robots.txt", "static", None),
+        ("/media/*", "media", "shop-media"),
+    ]  # fmt: skip
+
+
 def test_the_state_is_read_and_what_lies_beside_it_left_alone():
     noted = load("noted_state")
 

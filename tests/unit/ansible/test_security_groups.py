@@ -5,7 +5,7 @@ import pytest
 from module_utils.security_groups import Rule, current_rules, permissions, plan, shown, wanted_rules
 from tests.unit.ansible.aws import stubbed
 
-IDS = {"lb": "sg-1", "web": "sg-2"}
+IDS = {"lb": "sg-1", "web": "sg-2", "cdn": "pl-1"}
 
 
 def rule(**options):
@@ -14,6 +14,7 @@ def rule(**options):
         "ports": ["80"],
         "cidr_ip": None,
         "group": None,
+        "prefix_list": None,
         "rule_desc": "",
     } | options
 
@@ -29,6 +30,16 @@ def test_each_port_and_source_is_a_rule():
         Rule("tcp", 8000, 8010, "cidr", "10.0.0.0/8"),
         Rule("tcp", 8000, 8010, "cidr", "192.0.2.0/24"),
     }
+
+
+def test_a_prefix_list_comes_back_as_it_was_asked_for():
+    wanted = wanted_rules([rule(prefix_list="cdn", rule_desc="it")], IDS)
+    entries = permissions(wanted)
+
+    assert wanted == {Rule("tcp", 80, 80, "prefix", "pl-1"): "it"}
+    assert entries[0]["PrefixListIds"] == [{"PrefixListId": "pl-1", "Description": "it"}]
+    assert current_rules(entries) == wanted
+    assert shown(wanted, {"pl-1": "cdn"}) == ["tcp 80 from cdn"]
 
 
 def test_a_group_is_named_by_its_id():

@@ -113,6 +113,8 @@ PICTURE_BUCKET = setting(
     check=not_empty if "s3" in (PICTURE_STORE, PICTURE_STORE_SECOND) else None,
     example="mustache-pictures",
 )
+# The CDN that keeps copies of files, and is told of deletions: pictures/cdn.py.
+CDN_DISTRIBUTION = setting("CDN_DISTRIBUTION", default="", example="E2QWRUHAPOMQZL")
 # All there are, in use or not.
 PICTURE_STORES = {"database": {"BACKEND": "service.pictures.storage.DatabaseStorage"}}
 if PICTURE_BUCKET:

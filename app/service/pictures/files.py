@@ -12,7 +12,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from service.errors import STORE_ERRORS, StoreUnavailable
-from service.pictures import marks, stores
+from service.pictures import cdn, marks, stores
 from service.pictures.stores import Entries, Entry
 
 # Of these the caller makes something of his own.
@@ -68,6 +68,7 @@ def about(name: str) -> Entry:
 def delete(names: Collection[str]) -> None:
     marks.leave(names)
     stores.discard(default_storage, names)
+    cdn.forget_soon(names)
 
 
 def tidy(names: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.utils import timezone
 
-from service.pictures import files, marks, stores
+from service.pictures import cdn, files, marks, stores
 from service.pictures.records import records
 from service.pictures.stores import Entry
 
@@ -41,7 +41,8 @@ def is_older(entry: Entry, age: timedelta) -> bool:
 def sweep_marked() -> None:
     """Delete what was deleted, also where a copy or a failure has left it.
 
-    In every store that there is: one that is not in use may be used again.
+    In every store that there is: one that is not in use may be used again. In the CDN only then, or
+    it would fetch what is still there.
     """
     if not marks.are_kept():
         return
@@ -53,6 +54,12 @@ def sweep_marked() -> None:
             # The marks stay until it answers.
             log.warning("Deleted files may still be in the store %s: %s", alias, error)
             return
+    try:
+        for names in marks.all_names():
+            cdn.forget(names)
+    except Exception as error:
+        log.warning("The CDN may still keep deleted files: %s", error)
+        return
     marks.forget()
 
 

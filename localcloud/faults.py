@@ -25,6 +25,8 @@ KINDS = {
     "zone-down": "cut a whole zone off the network, for new hosts too",
     "slow": "limit what a host sends and receives to --rate Mbit/s, with --delay milliseconds",
     "fill-disk": "fill a host's volume, but for --leave MiB",
+    "unavailable": "let S3, or one bucket of it, answer 503 (target: s3, or the bucket's name)",
+    "throttle": "let a DynamoDB table throttle every read and write",
     "failover": "fail a Multi-AZ database over (there is nothing to undo)",
 }
 RATE = 1.0
@@ -90,13 +92,18 @@ class Faults:
             self._fail_over(target)
             return None
         fault = Fault(self._free_id(kind), kind, target, options=options)
-        if kind == "zone-down":
-            self._check_zone(target)
+        machine = None
+        if kind in self._checks:
+            self._checks[kind](self, target)
         else:
             machine = self._machine(target)
             fault.host = machine.id
-            if any((each.kind, each.host) == (kind, machine.id) for each in self.active):
-                raise FaultError(f"{target} has that fault already")
+        if any(
+            each.kind == kind and (each.host or each.target) == (fault.host or target)
+            for each in self.active
+        ):
+            raise FaultError(f"{target} has that fault already")
+        if machine:
             self._starters[kind](self, machine, options)
         self.active.append(fault)
         self._changed()
@@ -127,6 +134,10 @@ class Faults:
             made = self.start(request["kind"], request["target"], **request["options"])
             done = [made] if made else []
         return [dataclasses.asdict(each) for each in done]
+
+    def targets(self, kind: str) -> set[str]:
+        """What has a fault of this kind."""
+        return {each.target for each in self.active if each.kind == kind}
 
     def machines(self) -> list[Machine]:
         """Every host there is: instances, and those that services run."""
@@ -221,6 +232,30 @@ class Faults:
             raise FaultError(f"There is no database {target}: `localcloud status` lists them")
         self.cloud.settle()
 
+    def _check_zone(self, zone: str) -> None:
+        zones = {each.subnet.availability_zone for each in self.cloud.backend("ec2").enis.values()}
+        if zone not in zones:
+            listed = ", ".join(sorted(zones)) or "there are no hosts"
+            raise FaultError(f"There are no hosts in zone {zone}: {listed}")
+
+    def _check_bucket(self, target: str) -> None:
+        buckets = self.cloud.backend("s3", "aws").buckets
+        if target not in ("s3", *buckets):
+            listed = ", ".join(sorted(buckets)) or "there is none"
+            raise FaultError(f"There is no bucket {target}: {listed}; s3 is all of them")
+
+    def _check_table(self, target: str) -> None:
+        tables = self.cloud.backend("dynamodb").tables
+        if target not in tables:
+            listed = ", ".join(sorted(tables)) or "there is none"
+            raise FaultError(f"There is no table {target}: {listed}")
+
+    # of faults that are on no host: whether the target is there
+    _checks: dict[str, Callable] = {  # noqa: RUF012
+        "zone-down": _check_zone,
+        "unavailable": _check_bucket,
+        "throttle": _check_table,
+    }
     _starters: dict[str, Callable] = {  # noqa: RUF012
         "kill": _kill,
         "freeze": _freeze,
@@ -251,12 +286,6 @@ class Faults:
     def _runs(self, machine: Machine) -> bool:
         state = self.cloud.engine.containers().get(machine.id)
         return bool(state and state.running)
-
-    def _check_zone(self, zone: str) -> None:
-        zones = {each.subnet.availability_zone for each in self.cloud.backend("ec2").enis.values()}
-        if zone not in zones:
-            listed = ", ".join(sorted(zones)) or "there are no hosts"
-            raise FaultError(f"There are no hosts in zone {zone}: {listed}")
 
     def _volume(self, machine: Machine) -> Path:
         return self.cloud.storage.upper(machine.id).parent

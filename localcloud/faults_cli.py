@@ -16,7 +16,9 @@ def add_verbs(verb) -> None:
     kinds = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
     command = verb("fault", fault, False, "break something on purpose; `heal` undoes it")
     command.add_argument("kind", choices=KINDS, metavar="KIND", help=kinds)
-    command.add_argument("target", help="a host's id, Name or address; a zone; a database")
+    command.add_argument(
+        "target", help="a host's id, Name or address; a zone; a database; a table; s3 or a bucket"
+    )
     command.add_argument("--rate", type=float, help="slow: Mbit/s (default 1)")
     command.add_argument("--delay", type=float, help="slow: milliseconds, if the kernel can")
     command.add_argument("--leave", type=int, help="fill-disk: MiB left free (default 0)")

@@ -8,8 +8,9 @@ import copy
 import hashlib
 import sqlite3
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 # Held by whoever changes shelves in several steps, and while what changed is gathered.
@@ -49,6 +50,7 @@ class Store:
         self.path = path
         self._pickled, self._unpickled = pickled, unpickled
         self._database: sqlite3.Connection | None = None
+        self._lock = threading.RLock()  # a connection has one transaction at a time
 
     def fill(self, shelf: Shelf) -> None:
         """Put what was written of a shelf into it."""
@@ -58,8 +60,12 @@ class Store:
             dict.__setitem__(shelf, key, entry)
             shelf.written[name] = key, _digest(value)
 
-    def write(self, shelves: Iterable[Shelf], value_of=lambda shelf, key: shelf[key]) -> None:
-        """Write what changed, all of it or nothing; returns when it is on the disk."""
+    def write(self, shelves: Iterable[Shelf], value_of=lambda shelf, key: shelf[key],
+              remembered: Set[str] = frozenset()) -> None:  # fmt: skip
+        """Write what changed, all of it or nothing; returns when it is on the disk.
+
+        Of ``remembered`` shelves, by their uids, it is kept what was there before (`as_of`).
+        """
         rows, written = [], []
         with LOCK:
             for shelf in shelves:
@@ -69,7 +75,13 @@ class Store:
                 shelf.changed.clear()
         if not rows:
             return
-        with self._open() as database:
+        now = time.time()
+        with self._lock, self._open() as database:
+            database.executemany(
+                "INSERT INTO history SELECT ?, ?, ?, "
+                "(SELECT value FROM entries WHERE shelf = ? AND name = ?)",
+                [(uid, now, name, uid, name) for uid, name, _ in rows if uid in remembered],
+            )
             database.executemany(
                 "DELETE FROM entries WHERE shelf = ? AND name = ?",
                 [(uid, name) for uid, name, value in rows if value is None],
@@ -84,14 +96,39 @@ class Store:
             else:
                 shelf.written[name] = key, _digest(value)
 
+    def as_of(self, shelf: Shelf, moment: float) -> dict:
+        """A remembered shelf's entries as they were written at ``moment`` (time.time)."""
+        with self._lock, self._open() as database:
+            found = dict(
+                database.execute("SELECT name, value FROM entries WHERE shelf = ?", [shelf.uid])
+            )
+            found.update(
+                database.execute(
+                    "SELECT name, value FROM history WHERE shelf = ? AND at > ? ORDER BY at DESC",
+                    [shelf.uid, moment],
+                )
+            )
+        return dict(self._unpickled(value) for value in found.values() if value is not None)
+
+    def forget_before(self, shelf: Shelf, moment: float) -> None:
+        """Keep of a remembered shelf only what it was since ``moment``."""
+        with self._lock, self._open() as database:
+            database.execute("DELETE FROM history WHERE shelf = ? AND at < ?", [shelf.uid, moment])
+
     def keep_only(self, shelves: Iterable[Shelf]) -> None:
         """Forget shelves that nothing has any more."""
         known = {shelf.uid for shelf in shelves}
-        stored = {uid for (uid,) in self._open().execute("SELECT DISTINCT shelf FROM entries")}
-        with self._open() as database:
-            database.executemany(
-                "DELETE FROM entries WHERE shelf = ?", [(uid,) for uid in stored - known]
-            )
+        stored = {
+            uid
+            for (uid,) in self._open().execute("SELECT shelf FROM entries UNION "
+                                               "SELECT shelf FROM history")
+        }  # fmt: skip
+        with self._lock, self._open() as database:
+            for table in ("entries", "history"):
+                database.executemany(
+                    f"DELETE FROM {table} WHERE shelf = ?",  # noqa: S608
+                    [(uid,) for uid in stored - known],
+                )
 
     def close(self) -> None:
         if self._database is not None:
@@ -118,6 +155,12 @@ class Store:
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS entries "
                 "(shelf TEXT, name TEXT, value BLOB, PRIMARY KEY (shelf, name))"
+            )
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS history (shelf TEXT, at REAL, name TEXT, value BLOB)"
+            )
+            self._database.execute(
+                "CREATE INDEX IF NOT EXISTS history_by_time ON history (shelf, at)"
             )
         return self._database
 

@@ -1,0 +1,302 @@
+"""Tables keep what DynamoDB promises: one winner, expiry, throughput, backups."""
+
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import ClientError
+from unit.localcloud.conftest import client
+
+from localcloud.services.dynamodb.expiry import Expiry
+
+SESSIONS = {
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+}
+
+
+@pytest.fixture
+def tables(api):
+    return api.client("dynamodb")
+
+
+@pytest.fixture
+def make(tables):
+    """Make a table, on demand unless it is said otherwise."""
+
+    def create(name="sessions", **options):
+        if "ProvisionedThroughput" not in options:
+            options["BillingMode"] = "PAY_PER_REQUEST"
+        tables.create_table(TableName=name, **SESSIONS | options)
+        return name
+
+    return create
+
+
+def provisioned(reads, writes):
+    return {"ProvisionedThroughput": {"ReadCapacityUnits": reads, "WriteCapacityUnits": writes}}
+
+
+def item(name, **more):
+    return {"id": {"S": name}} | {
+        key: {"N": str(value)} if isinstance(value, int | float) else {"S": value}
+        for key, value in more.items()
+    }
+
+
+def put(tables, name, table="sessions", **more):
+    tables.put_item(TableName=table, Item=item(name, **more))
+
+
+def there(tables, table="sessions"):
+    found = tables.scan(TableName=table, ConsistentRead=True)["Items"]
+    return {each["id"]["S"]: each for each in found}
+
+
+def code(call, **options):
+    with pytest.raises(ClientError) as caught:
+        call(**options)
+    return caught.value.response["Error"]["Code"]
+
+
+def test_what_has_expired_goes_and_nothing_else(cloud, tables, make):
+    make()
+    now = time.time()
+    put(tables, "over", expires=int(now - 5))
+    put(tables, "not yet", expires=int(now + 60))
+    put(tables, "long ago", expires=int(now - 6 * 365 * 86400))
+    put(tables, "no number", expires="soon")
+    put(tables, "none")
+    expiry = cloud.service(Expiry)
+    expiry.reconcile()
+    assert len(there(tables)) == 5
+    tables.update_time_to_live(
+        TableName="sessions",
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+    )
+    assert "over" in there(tables)  # until the next sweep
+    expiry._next = 0
+    expiry.reconcile()
+    assert set(there(tables)) == {"not yet", "long ago", "no number", "none"}
+
+
+def test_what_has_expired_stays_gone(make_cloud, cloud, tables, make):
+    make()
+    put(tables, "over", expires=1 + int(time.time()) - 100)
+    tables.update_time_to_live(
+        TableName="sessions",
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+    )
+    cloud.service(Expiry)._next = 0
+    cloud.reconcile()
+    after = make_cloud(cloud.engine, cloud.network, cloud.storage)
+    assert len(after.backend("dynamodb").tables["sessions"]) == 0
+
+
+def test_of_contested_transactions_one_wins(api, tables, make):
+    """Each takes both items, or neither; a counter counts all that were let through."""
+    make()
+    put(tables, "count", n=0)
+    results = []
+
+    def take(name):
+        own = api.client("dynamodb")
+        once = {"TableName": "sessions", "ConditionExpression": "attribute_not_exists(id)"}
+        both = [{"Put": {**once, "Item": item(each, by=name)}} for each in ("first", "second")]
+        with suppress(own.exceptions.TransactionCanceledException):
+            own.transact_write_items(TransactItems=both)
+            results.append(name)
+        own.update_item(
+            TableName="sessions", Key=item("count"), UpdateExpression="ADD n :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )  # fmt: skip
+
+    writers = [threading.Thread(target=take, args=[str(number)]) for number in range(8)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    found = there(tables)
+    assert len(results) == 1
+    assert {found["first"]["by"]["S"], found["second"]["by"]["S"]} == set(results)
+    assert found["count"]["n"]["N"] == "8"
+
+
+def test_a_failed_transaction_puts_back_what_it_changed(tables, make):
+    keys = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}]
+    kinds = [{"AttributeName": "id", "AttributeType": "S"},
+             {"AttributeName": "n", "AttributeType": "N"}]  # fmt: skip
+    make("ordered", KeySchema=keys, AttributeDefinitions=kinds)
+    put(tables, "a", table="ordered", n=1, was="old")
+    put(tables, "a", table="ordered", n=2)
+    missing = {"TableName": "ordered", "Key": item("b", n=1),
+               "ConditionExpression": "attribute_exists(id)"}  # fmt: skip
+    changes = [
+        {"Put": {"TableName": "ordered", "Item": item("a", n=1, was="new")}},
+        {"Delete": {"TableName": "ordered", "Key": item("a", n=2)}},
+        {"Put": {"TableName": "ordered", "Item": item("c", n=1)}},
+        {"ConditionCheck": missing},
+    ]
+    assert code(tables.transact_write_items, TransactItems=changes) == (
+        "TransactionCanceledException"
+    )
+    found = tables.scan(TableName="ordered")["Items"]
+    assert sorted((each["id"]["S"], each["n"]["N"]) for each in found) == [("a", "1"), ("a", "2")]
+    assert tables.get_item(TableName="ordered", Key=item("a", n=1))["Item"]["was"]["S"] == "old"
+
+
+def test_a_transaction_that_is_sent_twice_is_done_once(tables, make):
+    make()
+    put(tables, "count", n=0)
+
+    def add(number):
+        change = {"TableName": "sessions", "Key": item("count"), "UpdateExpression": "ADD n :by",
+                  "ExpressionAttributeValues": {":by": {"N": str(number)}}}  # fmt: skip
+        tables.transact_write_items(TransactItems=[{"Update": change}], ClientRequestToken="one")
+
+    add(1)
+    add(1)
+    assert there(tables)["count"]["n"]["N"] == "1"
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        add(2)
+
+
+def test_more_than_is_provisioned_is_throttled(tables, make):
+    make(**provisioned(2, 2))
+    throttled = "ProvisionedThroughputExceededException"
+    for name in ("a", "b"):
+        put(tables, name)
+    assert code(tables.put_item, TableName="sessions", Item=item("c")) == throttled
+    # reads have their own: half a unit each, unless they are consistent
+    for _ in range(4):
+        tables.get_item(TableName="sessions", Key=item("a"))
+    assert code(tables.get_item, TableName="sessions", Key=item("a")) == throttled
+    time.sleep(0.6)
+    put(tables, "c")
+    tables.update_table(TableName="sessions", BillingMode="PAY_PER_REQUEST")
+    found = tables.describe_table(TableName="sessions")["Table"]
+    assert found["ProvisionedThroughput"]["WriteCapacityUnits"] == 0
+    for number in range(10):
+        put(tables, str(number))
+
+
+def test_large_items_cost_more_and_pass_all_the_same(tables, make):
+    make(**provisioned(1, 3))
+    put(tables, "a", text="x" * 4500)
+    assert code(tables.put_item, TableName="sessions", Item=item("b")) == (
+        "ProvisionedThroughputExceededException"
+    )
+
+
+def test_of_a_batch_the_rest_is_given_back(tables, make):
+    make(**provisioned(1, 2))
+    requests = {"sessions": [{"PutRequest": {"Item": item(str(number))}} for number in range(5)]}
+    left = tables.batch_write_item(RequestItems=requests)["UnprocessedItems"]["sessions"]
+    assert len(left) == 3
+    assert code(tables.batch_write_item, RequestItems={"sessions": left}) == (
+        "ProvisionedThroughputExceededException"
+    )
+
+
+def test_a_fault_throttles_a_table(cloud, tables, make):
+    make()
+    make("other")
+    put(tables, "a")
+    fault = cloud.faults.start("throttle", "sessions")
+    assert code(tables.get_item, TableName="sessions", Key=item("a")) == "ThrottlingException"
+    both = [{"Put": {"TableName": name, "Item": item("b")}} for name in ("other", "sessions")]
+    with pytest.raises(ClientError) as caught:
+        tables.transact_write_items(TransactItems=both)
+    reasons = [each["Code"] for each in caught.value.response["CancellationReasons"]]
+    assert reasons == ["None", "ThrottlingError"]
+    put(tables, "a", table="other")
+    cloud.faults.heal(fault.id)
+    assert set(there(tables)) == {"a"}
+    assert set(there(tables, "other")) == {"a"}
+
+
+def test_a_backup_keeps_what_was_there(make_cloud, cloud, tables, make):
+    make(**provisioned(50, 50), TableClass="STANDARD_INFREQUENT_ACCESS")
+    put(tables, "a", n=1)
+    path = cloud.settings.state / "api.pickle"
+    for number in range(40):
+        put(tables, str(number), text="x" * 500)
+    size = path.stat().st_size
+    backup = tables.create_backup(TableName="sessions", BackupName="before")["BackupDetails"]
+    assert backup["BackupSizeBytes"] > 40 * 500
+    assert path.stat().st_size - size < 10_000  # its items are no part of the state file
+    put(tables, "a", n=2)
+    tables.delete_table(TableName="sessions")
+    after = make_cloud(cloud.engine, cloud.network, cloud.storage)
+    tables = client("dynamodb")
+    tables.restore_table_from_backup(TargetTableName="sessions", BackupArn=backup["BackupArn"])
+    found = there(tables)
+    assert found["a"]["n"]["N"] == "1"
+    assert len(found) == 41
+    described = tables.describe_table(TableName="sessions")["Table"]
+    assert described["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+    assert described["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+    put(tables, "a", n=3)
+    tables.restore_table_from_backup(TargetTableName="again", BackupArn=backup["BackupArn"])
+    assert there(tables, "again")["a"]["n"]["N"] == "1"
+    after.settle()
+
+
+def test_a_table_is_restored_as_it_was_at_a_moment(cloud, tables, make):
+    make()
+    restore = {"SourceTableName": "sessions", "TargetTableName": "then"}
+    assert code(tables.restore_table_to_point_in_time, UseLatestRestorableTime=True, **restore) == (
+        "PointInTimeRecoveryUnavailableException"
+    )
+    put(tables, "a", n=1)
+    put(tables, "b", n=1)
+    enabled = tables.update_continuous_backups(
+        TableName="sessions",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert enabled["PointInTimeRecoveryStatus"] == "ENABLED"
+    put(tables, "a", n=2)
+    time.sleep(1.05 - time.time() % 1)  # moments are whole seconds
+    moment = datetime.now(UTC)
+    put(tables, "a", n=3)
+    put(tables, "a", n=4)
+    tables.delete_item(TableName="sessions", Key=item("b"))
+    put(tables, "c", n=1)
+    tables.restore_table_to_point_in_time(RestoreDateTime=moment, **restore)
+    then = {name: each["n"]["N"] for name, each in there(tables, "then").items()}
+    assert then == {"a": "2", "b": "1"}
+    restore["TargetTableName"] = "now"
+    tables.restore_table_to_point_in_time(UseLatestRestorableTime=True, **restore)
+    assert {name: each["n"]["N"] for name, each in there(tables, "now").items()} == {
+        "a": "4", "c": "1",
+    }  # fmt: skip
+    restore["TargetTableName"] = "never"
+    early = datetime.fromtimestamp(time.time() - 86400, UTC)
+    assert code(tables.restore_table_to_point_in_time, RestoreDateTime=early, **restore) == (
+        "InvalidRestoreTimeException"
+    )
+
+
+def test_of_a_deleted_table_with_a_past_the_last_moment_is_kept(tables, make):
+    make()
+    put(tables, "a")
+    tables.update_continuous_backups(
+        TableName="sessions",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    tables.delete_table(TableName="sessions")
+    (backup,) = tables.list_backups(TableName="sessions")["BackupSummaries"]
+    assert backup["BackupType"] == "SYSTEM"
+    tables.restore_table_from_backup(TargetTableName="sessions", BackupArn=backup["BackupArn"])
+    assert set(there(tables)) == {"a"}
+
+
+def test_what_would_be_ignored_is_refused(tables, make):
+    for option in (
+        {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}},
+        {"OnDemandThroughput": {"MaxReadRequestUnits": 1}},
+    ):
+        with pytest.raises(ClientError, match="would be ignored"):
+            make(**option)

@@ -20,6 +20,8 @@ log = logging.getLogger("localcloud.calls")
 
 # In an environment: the bytes of an S3 object on disk, as they came and as they are to be sent.
 UPLOAD, DOWNLOAD = "localcloud.upload", "localcloud.download"
+# In an environment: a web page in a browser asks, which nobody here may have opened on purpose.
+PAGE = "localcloud.page"
 SCOPE = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 READS = ("Describe", "Get", "List", "Lookup", "Head", "BatchGet", "Query", "Scan", "Select")
 # Where the name that requests are signed for is not boto3's name of the service.

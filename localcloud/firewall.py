@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from localcloud import shell
+from localcloud import registry, shell
 
 METADATA = "169.254.169.254"
 RESOLVER = "169.254.169.253"
@@ -79,6 +79,7 @@ class Services:
     api: int
     metadata: int
     resolver: int
+    website: int
 
 
 def table_name(cloud_id: str) -> str:
@@ -90,6 +91,7 @@ def render(cloud_id: str, interfaces: Iterable[Interface], services: Services) -
     interfaces = sorted(interfaces, key=lambda each: each.id)
     name = table_name(cloud_id)
     ours = f'"lc{cloud_id}*"'
+    websites = registry.website_address(cloud_id)
     public = {address: each.address for each in interfaces for address in each.public}
     chains = "".join(_chains(each) for each in interfaces)
     acls = {each.acl.subnet: each.acl for each in interfaces if each.acl}
@@ -112,9 +114,11 @@ table inet {name} {{
         ip daddr {RESOLVER} udp dport 53 dnat ip to 127.0.0.1:{services.resolver}
         ip daddr {RESOLVER} tcp dport 53 dnat ip to 127.0.0.1:{services.resolver}
         ip daddr {RESOLVER} tcp dport 5000 dnat ip to 127.0.0.1:{services.api}
+        ip daddr {RESOLVER} tcp dport 80 dnat ip to 127.0.0.1:{services.website}
     }}
     chain visit {{
         type nat hook output priority -100; policy accept;
+        ip daddr {websites} tcp dport 80 dnat ip to 127.0.0.1:{services.website}
         dnat ip to ip daddr map @public
     }}
     chain postrouting {{

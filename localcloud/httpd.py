@@ -74,7 +74,7 @@ class Channel(HTTPChannel):
         super().__init__(server, sock, addr, *args, **kwargs)
 
 
-def server(application, port: int, spool: Path):
+def server(application, port: int, spool: Path, threads: int = THREADS):
     """A server on 127.0.0.1 that is not running yet: ``run()`` serves, ``close()`` ends."""
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     tempfile.tempdir = str(spool)  # waitress lets nobody name the place
@@ -82,7 +82,7 @@ def server(application, port: int, spool: Path):
         application,
         host="127.0.0.1",
         port=port,
-        threads=THREADS,
+        threads=threads,
         ident="",
         max_request_body_size=LARGEST_BODY,
         recv_bytes=65536,

@@ -22,6 +22,11 @@ def loopback_block(cloud_id: str) -> ipaddress.IPv4Network:
     return ipaddress.ip_network((0x7F000000 + (index << 12), 20))
 
 
+def website_address(cloud_id: str) -> str:
+    """Where this machine reaches the cloud's S3 websites: the first address of its block."""
+    return str(loopback_block(cloud_id)[1])
+
+
 def edge_block(cloud_id: str) -> ipaddress.IPv4Network:
     """The /28 of the edge: two clouds on one machine have two."""
     index = (int(loopback_block(cloud_id).network_address) >> 12) & 0xFFF

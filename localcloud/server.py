@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from localcloud import calls, dns, errors, forwarder, httpd, image, ledger, metadata, registry
-from localcloud.calls import DOWNLOAD, UPLOAD
+from localcloud.calls import DOWNLOAD, PAGE, UPLOAD
 from localcloud.errors import Refusal
 from localcloud.faults import FaultError
 from localcloud.firewall import Services
 from localcloud.identity.gate import Gate
 from localcloud.services.pace.manners import Manners
+from localcloud.services.s3 import cors, forms
 from localcloud.settings import Settings
 from localcloud.shell import CommandError
 
@@ -32,15 +33,18 @@ OWN_NAMES = re.compile(
 
 
 class Api:
-    """moto's WSGI application, with the cloud settled before a change is answered."""
+    """moto's WSGI application, with the cloud settled before a change is answered.
 
-    def __init__(self, cloud, application, receive):
+    ``store`` is the service that takes S3's objects to the disk.
+    """
+
+    def __init__(self, cloud, application, store):
         self.cloud = cloud
         self.gate = Gate(cloud)
         self.manners = Manners(cloud)
         self.users = {0, cloud.settings.state.stat().st_uid}
         self.application = application
-        self.receive = receive  # takes an S3 object's bytes to disk
+        self.store = store
 
     def __call__(self, environ, start_response):
         refusal = refuse(environ) or stranger(environ, self.users)
@@ -49,27 +53,80 @@ class Api:
             return [f"{refusal}\n".encode()]
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             return self._own(environ, start_response)
-        call = calls.call(environ)
-        try:
-            status, headers, body = self._answer(call)
-        except Refusal as error:
-            status, headers, body = _refused(call, error)
-        except NotImplementedError as error:  # moto's part of a call that is in the ledger
-            status, headers, body = _refused(call, Refusal("not supported", str(error)))
-        except Exception:
-            log.exception("%s %s", call.service, call.operation or environ["PATH_INFO"])
-            status, headers, body = _refused(call, Refusal("internal", INTERNAL))
+        status, headers, body = self.answer(environ)
         start_response(status, headers)
         return body
 
+    def answer(self, environ: dict) -> tuple[str, list, Iterable[bytes]]:
+        """Status, headers and body for a request that may be answered at all."""
+        call = calls.call(environ)
+        status, headers, body = self._tried(call)
+        if call.operation in cors.PREFLIGHTS:
+            return status, headers, body
+        # moto lets every page read every answer
+        headers = [each for each in headers if not each[0].lower().startswith("access-control-")]
+        if call.service == "s3":
+            headers += cors.headers(self._bucket(call), environ).items()
+        return status, headers, body
+
+    def _tried(self, call: calls.Call) -> tuple[str, list, Iterable[bytes]]:
+        try:
+            if call.operation in cors.PREFLIGHTS:
+                headers = cors.preflight(self._bucket(call), call.environ)
+                return "200 OK", list(headers.items()), []
+            return self._post(call) if call.operation == "PostObject" else self._answer(call)
+        except Refusal as error:
+            return _refused(call, error)
+        except NotImplementedError as error:  # moto's part of a call that is in the ledger
+            return _refused(call, Refusal("not supported", str(error)))
+        except Exception:
+            log.exception("%s %s", call.service, call.operation or call.environ["PATH_INFO"])
+            return _refused(call, Refusal("internal", INTERNAL))
+
     def _answer(self, call: calls.Call) -> tuple[str, list, Iterable[bytes]]:
-        environ, upload = call.environ, None
+        self._check_available(call)
         self.gate.check(call)
         ledger.check(call)
         self.manners.before(call)
-        if call.streams:
-            upload = environ[UPLOAD] = self.receive(environ)
-            environ.update({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
+        return self._done(call, self.store.receive(call.environ) if call.streams else None)
+
+    def _post(self, call: calls.Call) -> tuple[str, list, Iterable[bytes]]:
+        """A browser's form, done as the PutObject that it stands for."""
+        self._check_available(call)
+        ledger.check(call)
+        bucket = call.uri["Bucket"]
+        form = self.store.receive_form(call.environ)
+        try:
+            put = calls.call(forms.put_request(call.environ, form, bucket))
+            self.gate.check_form(put, form.fields)
+            if "policy" in form.fields:
+                forms.check(form, bucket)
+            status, headers, body = self._done(put, form.upload)
+        finally:
+            form.upload.path.unlink(missing_ok=True)
+        if status >= "400":
+            return status, headers, body
+        kept = {name.lower(): value for name, value in headers}
+        status, said, page = forms.answer(call.environ, form, bucket, kept["etag"])
+        said |= {name: value for name, value in headers if name.lower().startswith("x-amz-")}
+        return status, list(said.items()), [page]
+
+    def _bucket(self, call: calls.Call):
+        """moto's bucket that a call of S3 is about."""
+        return self.cloud.backend("s3", "aws").buckets.get(call.uri.get("Bucket"))
+
+    def _check_available(self, call: calls.Call) -> None:
+        """A fault lets S3, or a bucket of it, be out of order."""
+        if call.service == "s3":
+            broken = self.cloud.faults.targets("unavailable")
+            if broken & {"s3", call.uri.get("Bucket")}:
+                raise Refusal((503, "ServiceUnavailable"), "Service is unable to handle request.")
+
+    def _done(self, call: calls.Call, upload) -> tuple[str, list, Iterable[bytes]]:
+        """moto's answer to a call that may be made; ``upload`` is an object's bytes."""
+        environ = call.environ
+        if upload is not None:
+            environ.update({UPLOAD: upload, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
         elif call.operation == "GetObject":
             environ[DOWNLOAD] = None
         started = []
@@ -150,13 +207,29 @@ def refuse(environ) -> str | None:
     if not OWN_NAMES.fullmatch(environ.get("HTTP_HOST", "").lower()):
         return "This is a local cloud, and it is not called that."
     # a person may look; "none" is what a browser says of an address that was typed in
-    if "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none":
+    page = "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none"
+    environ[PAGE] = page
+    if page and not handed_out(environ):
         return "Web pages cannot use the local cloud's API."
     if path.startswith("/moto-api"):
         return "moto's own API is closed: it would take the state from under real hosts."
     if path == "/_localcloud/faults" and environ["REMOTE_ADDR"] != "127.0.0.1":
         return "Faults are made on the machine of the local cloud only."
     return None
+
+
+def handed_out(environ) -> bool:
+    """Whether a request is of the kind that an application signs for its visitors' browsers, or
+    that the edge of CloudFront hands on for them.
+
+    The account's own key, which everybody knows, is not taken for it (`PAGE`).
+    """
+    return (
+        environ["REQUEST_METHOD"] == "OPTIONS"
+        or "HTTP_X_LOCALCLOUD_EDGE" in environ
+        or "X-Amz-Signature=" in environ.get("QUERY_STRING", "")
+        or environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")
+    )
 
 
 def stranger(environ, users: set[int]) -> str | None:
@@ -180,23 +253,23 @@ def serve(settings: Settings) -> None:
     from localcloud.services.instance_metadata import InstanceMetadata
     from localcloud.services.route53 import Route53
     from localcloud.services.s3 import S3
+    from localcloud.services.s3.website import Pages, Websites
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     cloud = Cloud(settings, base_image)
     cloud.lxcfs.start()
-    application = DomainDispatcherApplication(create_backend_app)
-    api = httpd.server(
-        Api(cloud, application, cloud.service(S3).receive),
-        settings.port,
-        settings.state / "spool",
-    )
+    application = Api(cloud, DomainDispatcherApplication(create_backend_app), cloud.service(S3))
+    spool = settings.state / "spool"
+    api = httpd.server(application, settings.port, spool)
+    pages = httpd.server(Pages(cloud.service(Websites), application.answer), 0, spool, threads=8)
     zones = cloud.service(Route53)
     cloud.ports = Services(
         api=settings.port,
         metadata=metadata.serve(metadata.Metadata(cloud.service(InstanceMetadata).tree)),
         resolver=dns.serve(zones.answer),
+        website=pages.effective_port,
     )
     forwarder.Forwarder(settings.site, lambda: zones.visit(settings.site)).start(
         {settings.http_port: 80, settings.https_port: 443}
@@ -206,14 +279,16 @@ def serve(settings: Settings) -> None:
         log.info("%s", line)
     registry.start_routing()  # after we are known: no other cloud's `down` stops it then
     cloud.settle()
-    threading.Thread(target=api.run, name="api", daemon=True).start()
+    for name, each in (("api", api), ("websites", pages)):
+        threading.Thread(target=each.run, name=name, daemon=True).start()
     reconciler = threading.Thread(
         target=cloud.run_reconciler, args=(stop,), name="reconciler", daemon=True
     )
     reconciler.start()
     log.info("ready on %s", settings.endpoint)
     stop.wait()
-    api.task_dispatcher.shutdown(timeout=10)
+    for each in (api, pages):
+        each.task_dispatcher.shutdown(timeout=10)
     reconciler.join(timeout=30)
     log.info("stopped")
     # objects that end with the interpreter must not take their files with them

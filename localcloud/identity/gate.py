@@ -10,13 +10,14 @@ from urllib.parse import parse_qs
 import localcloud.identity.targets_ec2
 import localcloud.identity.targets_iam
 import localcloud.identity.targets_s3  # noqa: F401 - each adds its service
-from localcloud.calls import Call
+from localcloud.calls import PAGE, Call
 from localcloud.errors import Refusal
 from localcloud.identity import callers, policy, signature
 from localcloud.identity.callers import Caller
 from localcloud.identity.policy import Policies
 from localcloud.identity.targets import Target, targets
 from localcloud.services.cloudfront.access import OriginAccess
+from localcloud.services.s3.access import restricted
 from localcloud.settings import ACCOUNT
 
 # Everybody who can sign may ask who they are.
@@ -34,8 +35,20 @@ class Gate:
     def check(self, call: Call) -> None:
         """Raise `Refusal` unless the caller is who they say and may do this."""
         caller = self._caller(call)
-        if caller is not None and (call.service, call.operation) in FREE:
-            return
+        if caller is None or (call.service, call.operation) not in FREE:
+            self._allow(call, caller)
+
+    def check_form(self, call: Call, fields: dict[str, str]) -> None:
+        """The same for the PutObject that a form stands for, by the policy in its fields."""
+        caller = None
+        if "policy" in fields:
+            key, _, _ = fields.get("x-amz-credential", "").partition("/")
+            caller = callers.find(self.cloud, key, _here(call.environ))
+            _check_token(caller, fields.get("x-amz-security-token", ""))
+            signature.check_policy(fields, caller.secret)
+        self._allow(call, caller)
+
+    def _allow(self, call: Call, caller: Caller | None) -> None:
         for target in targets(self.cloud, call):
             reason = self._refused(call, caller, target)
             if reason:
@@ -63,19 +76,18 @@ class Gate:
             if call.service == "s3" and "HTTP_AUTHORIZATION" not in environ:
                 return None  # a bucket's policy may let everybody
             raise Refusal("not signed", "The request is not signed (AWS Signature Version 4).")
-        caller = callers.find(self.cloud, call.access_key, environ["REMOTE_ADDR"] == "127.0.0.1")
+        caller = callers.find(self.cloud, call.access_key, _here(environ))
         token = (
             environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
             or parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Security-Token", [""])[0]
         )
-        if not hmac.compare_digest(token.encode(), caller.token.encode()):
-            raise Refusal("unknown key", "The security token included in the request is invalid.")
+        _check_token(caller, token)
         signature.check(environ, caller.secret, None if call.streams else _digest(environ))
         return caller
 
     def _refused(self, call: Call, caller: Caller | None, target: Target) -> str | None:
         policies = caller.policies if caller else Policies()
-        of_resource = self._of_resource(target, policies)
+        of_resource = self._of_resource(target, policies, caller is None)
         request = policy.Request(
             target.action,
             target.resource,
@@ -88,7 +100,8 @@ class Gate:
         everything = replace(policies, resource=of_resource)
         return policy.decide(everything, request)
 
-    def _of_resource(self, target: Target, policies: Policies) -> tuple[str, ...]:
+    def _of_resource(self, target: Target, policies: Policies,
+                     anonymous: bool) -> tuple[str, ...]:  # fmt: skip
         """The policy of the bucket, or the trust policy of the role, that the target is."""
         found = None
         if target.action == "sts:AssumeRole":
@@ -99,11 +112,25 @@ class Gate:
             name = target.resource.removeprefix("arn:aws:s3:::").partition("/")[0]
             bucket = self.cloud.backend("s3", "aws").buckets.get(name)
             # the account itself can always mend a policy that locks everybody out
-            if bucket is not None and not (policies.everything and "BucketPolicy" in target.action):
+            if (
+                bucket is not None
+                and not (policies.everything and "BucketPolicy" in target.action)
+                and not (anonymous and restricted(bucket))
+            ):
                 found = bucket.policy
         if isinstance(found, bytes):
             found = found.decode()
         return (found,) if found else ()
+
+
+def _here(environ: dict) -> bool:
+    """Whether a program on this machine asks, and no web page in a browser here."""
+    return environ["REMOTE_ADDR"] == "127.0.0.1" and not environ.get(PAGE)
+
+
+def _check_token(caller: Caller, token: str) -> None:
+    if not hmac.compare_digest(token.encode(), caller.token.encode()):
+        raise Refusal("unknown key", "The security token included in the request is invalid.")
 
 
 def _digest(environ: dict) -> str:

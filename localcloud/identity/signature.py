@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote, unquote
 from localcloud.errors import Refusal
 
 SKEW = timedelta(minutes=15)
+LONGEST = 604800  # seconds that a presigned address may be good for
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -31,11 +32,18 @@ def check(environ: dict, secret: str, payload: str | None) -> None:
         moment = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         _, day, region, service, _ = said["Credential"].split("/")
         signed_headers, signature = said["SignedHeaders"], said["Signature"]
-        life = int(query.get("X-Amz-Expires", ["604800"])[0])
+        life = int(query.get("X-Amz-Expires", [str(LONGEST)])[0])
     except (ValueError, KeyError):
         raise Refusal("wrong signature", "The request's signature is incomplete.") from None
+    if presigned and not 0 <= life <= LONGEST:
+        raise Refusal(
+            (400, "AuthorizationQueryParametersError"),
+            f"X-Amz-Expires must be between 0 and {LONGEST} seconds (a week).",
+        )
     now = datetime.now(UTC)
     late = now > moment + timedelta(seconds=life) if presigned else now > moment + SKEW
+    if late and presigned and service == "s3":
+        raise Refusal("access denied", "Request has expired")
     if late or moment > now + SKEW:
         raise Refusal("expired", f"The request of {date} has expired; it is {now:%Y%m%dT%H%M%SZ}.")
     canonical = "\n".join(
@@ -51,17 +59,33 @@ def check(environ: dict, secret: str, payload: str | None) -> None:
     )
     scope = f"{day}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}"
+    if day != date[:8] or not hmac.compare_digest(_sign(secret, scope, text), signature):
+        raise _wrong()
+
+
+def check_policy(fields: dict[str, str], secret: str) -> None:
+    """Refuse unless ``secret`` signed the policy of a form (`localcloud.services.s3.forms`)."""
+    scope = fields["x-amz-credential"].partition("/")[2]
+    right = _sign(secret, scope, fields["policy"])
+    if not hmac.compare_digest(right, fields.get("x-amz-signature", "")):
+        raise _wrong()
+
+
+def _sign(secret: str, scope: str, text: str) -> str:
+    """The signature of a text by a secret, for a day, a region and a service."""
     key = f"AWS4{secret}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}"
-    right = hmac.digest(key, text.encode(), "sha256").hex()
-    if day != date[:8] or not hmac.compare_digest(right, signature):
-        raise Refusal(
-            "wrong signature",
-            "The request signature we calculated does not match the signature you provided. "
-            "Check your AWS Secret Access Key and signing method.",
-        )
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def _wrong() -> Refusal:
+    return Refusal(
+        "wrong signature",
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your AWS Secret Access Key and signing method.",
+    )
 
 
 def _payload(environ: dict, service: str, payload: str | None, presigned: bool,

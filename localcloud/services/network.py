@@ -344,6 +344,7 @@ class Interfaces(Service):
         used = {each.public_ip for each in backend.addresses}
         used |= {each.public_ip for each in backend.enis.values()}
         used |= {host.public_address for service in self.cloud.services for host in service.hosts()}
+        used.add(registry.website_address(self.cloud.settings.id))
         block = registry.loopback_block(self.cloud.settings.id)
         free = [
             str(address)

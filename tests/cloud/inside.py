@@ -11,11 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import psycopg
 import redis
+from botocore.exceptions import ClientError
 from dnslib import DNSRecord
 
 RESOLVER = "169.254.169.253"
+API = f"http://{RESOLVER}:5000"
 
 
 def resolve(name: str) -> str:
@@ -34,6 +37,32 @@ def connect(name: str, **options):
         autocommit=True,
         **options,
     )
+
+
+def store(role: str, bucket: str, table: str) -> None:
+    """What the host's own role may do with S3 and DynamoDB, and what ``role`` may, as JSON."""
+    own = boto3.Session(region_name="us-east-1")
+    taken = own.client("sts", endpoint_url=API).assume_role(RoleArn=role, RoleSessionName="app")
+    key = taken["Credentials"]
+    app = boto3.Session(
+        key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"], region_name="us-east-1"
+    )
+    said = {}
+    for name, session in (("host", own), ("app", app)):
+        s3 = session.client("s3", endpoint_url=API)
+        tables = session.client("dynamodb", endpoint_url=API)
+        for what, call in {
+            "s3": lambda s3=s3: s3.put_object(Bucket=bucket, Key="media/a", Body=b"x"),
+            "dynamodb": lambda tables=tables: tables.put_item(
+                TableName=table, Item={"id": {"S": "a"}}
+            ),
+        }.items():
+            try:
+                call()
+                said[f"{name} {what}"] = "done"
+            except ClientError as error:
+                said[f"{name} {what}"] = error.response["Error"]["Code"]
+    print(json.dumps(said))
 
 
 def query(name: str, options: str, *statements: str) -> None:
@@ -115,4 +144,5 @@ def opens(address: str, port: str) -> None:
 if __name__ == "__main__":
     with Path("/run/netns", sys.argv[1]).open() as namespace:
         os.setns(namespace.fileno(), os.CLONE_NEWNET)
-    {"cache": cache, "query": query, "write": write, "opens": opens}[sys.argv[2]](*sys.argv[3:])
+    programs = {"cache": cache, "opens": opens, "query": query, "store": store, "write": write}
+    programs[sys.argv[2]](*sys.argv[3:])

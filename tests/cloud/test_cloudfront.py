@@ -122,6 +122,29 @@ def bucket(cloud):
     return "edge-files"
 
 
+@pytest.fixture(scope="module")
+def guide(cloud):
+    """A bucket that is a website, which everybody may read."""
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="edge-guide")
+    s3.put_object(
+        Bucket="edge-guide", Key="guide/index.html", Body=b"guide", ContentType="text/html"
+    )
+    s3.put_bucket_website(
+        Bucket="edge-guide", WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}}
+    )
+    s3.delete_public_access_block(Bucket="edge-guide")
+    s3.put_bucket_policy(
+        Bucket="edge-guide",
+        Policy=json.dumps(
+            {"Version": "2012-10-17",
+             "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+                            "Resource": "arn:aws:s3:::edge-guide/*"}]}
+        ),
+    )  # fmt: skip
+    return "edge-guide.s3-website-us-east-1.amazonaws.com"
+
+
 def behaviour(target, cache=OPTIMIZED, **options):
     return {
         "TargetOriginId": target,
@@ -136,8 +159,9 @@ ALL = {"Quantity": 7, "Items": ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH"
 
 
 @pytest.fixture(scope="module")
-def config(origin, bucket, cloudfront):
-    """Dynamic pages uncached, /kept/* by its own policy, /static/* from the bucket."""
+def config(origin, bucket, guide, cloudfront):
+    """Dynamic pages uncached, /kept/* by its own policy, /static/* from the bucket, /guide/* from
+    a bucket's website."""
     policy = cloudfront.create_cache_policy(
         CachePolicyConfig={
             "Name": "kept", "MinTTL": 0, "DefaultTTL": 60, "MaxTTL": 3600,
@@ -160,7 +184,7 @@ def config(origin, bucket, cloudfront):
         "Comment": "tests",
         "Enabled": True,
         "Origins": {
-            "Quantity": 2,
+            "Quantity": 3,
             "Items": [
                 {
                     "Id": "site",
@@ -179,14 +203,22 @@ def config(origin, bucket, cloudfront):
                     "S3OriginConfig": {"OriginAccessIdentity": ""},
                     "OriginAccessControlId": control,
                 },
+                {
+                    "Id": "guide",
+                    "DomainName": guide,
+                    "CustomOriginConfig": {
+                        "HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only",
+                    },
+                },
             ],
         },
         "DefaultCacheBehavior": behaviour(
             "site", DISABLED, OriginRequestPolicyId=ALL_VIEWER, AllowedMethods=ALL
         ),
         "CacheBehaviors": {
-            "Quantity": 3,
+            "Quantity": 4,
             "Items": [
+                behaviour("guide", PathPattern="/guide/*"),
                 behaviour("site", policy, PathPattern="/kept/*"),
                 behaviour("files", PathPattern="/static/*",
                           ResponseHeadersPolicyId="67f7725c-6f97-4210-82d7-5512b31e9d03"),
@@ -377,6 +409,12 @@ def test_files_come_from_the_bucket_compressed_and_with_the_policy_s_headers(vis
     assert "immutable" in again.headers["Cache-Control"]
     part = visitor.ask("/static/site.css", headers={"Range": "bytes=0-3"})
     assert (part.status, part.data) == (206, b"body")
+
+
+def test_a_bucket_s_website_is_an_origin(visitor):
+    first = visitor.ask("/guide/")
+    assert (first.status, first.data, visitor.ask("/guide/").cache) == (200, b"guide", "Hit")
+    assert visitor.ask("/guide/missing").status == 403
 
 
 def test_only_the_distribution_that_the_policy_names_reads_the_bucket(

@@ -39,6 +39,7 @@ from localcloud.services.cloudfront.policies import Policies, check_match, inval
 from localcloud.services.cloudfront.translate import items
 from localcloud.services.managed import FAILURES, ManagedService
 from localcloud.services.route53 import Route53
+from localcloud.services.s3.website import Websites
 from localcloud.settings import ACCOUNT
 
 log = logging.getLogger("localcloud.cloudfront")
@@ -423,6 +424,7 @@ class Distributions(ManagedService):
             for interface in service.interfaces()
             for address in interface.public
         }
+        public[self.cloud.service(Websites).address] = RESOLVER
         led = self.cloud.service(Route53).visit(origin.domain) or []
         addresses = tuple(sorted(public[each] for each in led if each in public))
         return Target(addresses, origin.https_port if tls else origin.http_port, tls)

@@ -2,9 +2,10 @@
 
 import copy
 import time
-from datetime import UTC
+from datetime import UTC, timedelta
 
 from moto.core.exceptions import JsonRESTError
+from moto.core.utils import utcnow
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Backup, Table
 from moto.dynamodb.responses import DynamoHandler
@@ -15,6 +16,7 @@ from localcloud.services.dynamodb import DynamoDb, remembered
 from localcloud.services.dynamodb.items import Items
 
 DAY = 86400
+LONGEST = 35  # days that a table's past is kept, and what is kept of a deleted table
 PRUNE_SECONDS = 3600
 ERROR = "com.amazonaws.dynamodb.v20120810#"
 
@@ -82,7 +84,12 @@ class Backups(Service):
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + PRUNE_SECONDS
-        for table in list(self.cloud.backend("dynamodb").tables.values()):
+        backend = self.cloud.backend("dynamodb")
+        old = utcnow() - timedelta(days=LONGEST)
+        for backup in list(backend.backups.values()):
+            if backup.type == "SYSTEM" and backup.creation_date_time < old:
+                del backend.backups[backup.arn]
+        for table in list(backend.tables.values()):
             if remembered(table) and isinstance(table.items, Items):
                 self.cloud.store.forget_before(table.items, _earliest(table))
 
@@ -141,7 +148,7 @@ class Backups(Service):
 def _earliest(table: Table) -> float:
     """The first moment that a table can be restored to."""
     point_in_time = table.continuous_backups["PointInTimeRecoveryDescription"]
-    days = point_in_time.get("RecoveryPeriodInDays", 35)
+    days = point_in_time.get("RecoveryPeriodInDays", LONGEST)
     return max(point_in_time["EarliestRestorableDateTime"], time.time() - days * DAY)
 
 

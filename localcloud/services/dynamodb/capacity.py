@@ -105,8 +105,11 @@ class Capacity(Service):
         return self._batch(original, handler, "UnprocessedItems", _write_parts)
 
     @hook(DynamoHandler, "transact_get_items", "self")
-    @hook(DynamoHandler, "transact_write_items", "self")
     def transaction(self, original, handler):
+        self.take_all(handler)
+        return original(handler)
+
+    def take_all(self, handler) -> None:
         """All of a transaction, or nothing: it costs twice what its parts do."""
         tables = handler.dynamodb_backend.tables
         reasons, costs = [], []
@@ -124,7 +127,6 @@ class Capacity(Service):
             raise TransactionCanceledException(reasons)
         for cost in costs:
             self._spend(cost)
-        return original(handler)
 
     def take(self, costs: list[Cost]) -> None:
         """Spend what a call costs, or raise as DynamoDB throttles."""

@@ -12,6 +12,7 @@ from moto.dynamodb.responses import DynamoHandler
 
 from localcloud.hooks import addition, hook
 from localcloud.services.base import Service
+from localcloud.services.dynamodb.capacity import Capacity
 from localcloud.shelves import LOCK
 
 TOKEN_SECONDS = 600
@@ -29,6 +30,7 @@ class Transactions(Service):
     def once(self, original, handler):
         token = handler.body.get("ClientRequestToken")
         if not token:
+            self.cloud.service(Capacity).take_all(handler)
             return original(handler)
         now = time.monotonic()
         self._tokens = {key: each for key, each in self._tokens.items() if each[0] > now}
@@ -41,6 +43,7 @@ class Transactions(Service):
                     "The request with this ClientRequestToken had other parameters.",
                 )
             return answer
+        self.cloud.service(Capacity).take_all(handler)
         answer = original(handler)
         self._tokens[token] = now + TOKEN_SECONDS, request, answer
         return answer

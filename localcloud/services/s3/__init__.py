@@ -13,10 +13,12 @@ from moto.s3.responses import S3Response
 from localcloud.calls import DOWNLOAD, UPLOAD
 from localcloud.hooks import hook
 from localcloud.services.base import Row, Service
+from localcloud.services.s3 import forms
 from localcloud.services.s3.files import DISCARDED, BorrowedFile, Download, ObjectFile, Upload
 from localcloud.services.s3.keys import Keys, Tags
 from localcloud.services.s3.multipart import join
 from localcloud.services.s3.receive import receive
+from localcloud.services.s3.website import ENDPOINT, Websites
 from localcloud.shelves import LOCK
 from localcloud.state import saving
 
@@ -39,6 +41,10 @@ class S3(Service):
     def receive(self, environ: dict) -> Upload:
         """Take the bytes of a request from the network to their file; moto gets its name."""
         return receive(environ, self.directory / uuid.uuid4().hex)
+
+    def receive_form(self, environ: dict) -> forms.Form:
+        """The same for a form of a browser."""
+        return forms.read(environ, self.directory / uuid.uuid4().hex)
 
     @hook(S3Response, "setup_class", "self, request, full_url, headers")
     def take_upload(self, original, response, request, *args, **kwargs):
@@ -111,12 +117,18 @@ class S3(Service):
 
     @hook(S3Response, "key_response", "self, request, full_url, headers")
     def changed(self, original, response, request, *args, **kwargs):
-        """Whatever a call does to an object is written before it is answered."""
-        try:
+        """Whatever a call does to an object is written before it is answered.
+
+        moto looks and then writes: of several that put what is not there one only may win.
+        """
+        if request.method in ("GET", "HEAD"):
             return original(response, request, *args, **kwargs)
+        try:
+            with LOCK:
+                return original(response, request, *args, **kwargs)
         finally:
             bucket = self._buckets().get(response.bucket_name)
-            if bucket is not None and request.method not in ("GET", "HEAD"):
+            if bucket is not None:
                 bucket.keys.changed.add(response.parse_key_name())
 
     def save(self) -> None:
@@ -186,6 +198,12 @@ class S3(Service):
                 path.unlink()
         return []
 
+    def _website(self, bucket) -> str:
+        """The name and the address on this machine of a bucket that is a website."""
+        if not bucket.website_configuration:
+            return ""
+        return f"{bucket.name}.{ENDPOINT} {self.cloud.service(Websites).address}"
+
     def rows(self) -> list[Row]:
         return [
             Row(
@@ -193,7 +211,7 @@ class S3(Service):
                 kind="bucket",
                 name="",
                 state=bucket.region_name,
-                address="",
+                address=self._website(bucket),
                 real=f"{len(bucket.keys)} objects in {self.directory}",
                 health="ok",
             )

@@ -166,7 +166,7 @@ def make_cloud(settings, tmp_path, monkeypatch):
         )
         made.append((cloud, mock))
         cloud.scripts = scripts
-        cloud.ports = Services(api=1, metadata=2, resolver=3)
+        cloud.ports = Services(api=1, metadata=2, resolver=3, website=4)
         cloud.adopted = cloud.adopt()
         return cloud
 
@@ -286,9 +286,7 @@ def api(cloud, settings, monkeypatch):
     from localcloud.services.s3 import S3
 
     monkeypatch.setattr(tempfile, "tempdir", None)
-    wsgi = Application(
-        cloud, DomainDispatcherApplication(create_backend_app), cloud.service(S3).receive
-    )
+    wsgi = Application(cloud, DomainDispatcherApplication(create_backend_app), cloud.service(S3))
     server = httpd.server(wsgi, 0, settings.state / "spool")
     ended = threading.Event()
 

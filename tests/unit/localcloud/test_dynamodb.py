@@ -3,12 +3,13 @@
 import threading
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 from unit.localcloud.conftest import client
 
+from localcloud.services.dynamodb.backups import Backups
 from localcloud.services.dynamodb.expiry import Expiry
 
 SESSIONS = {
@@ -279,7 +280,7 @@ def test_a_table_is_restored_as_it_was_at_a_moment(cloud, tables, make):
     )
 
 
-def test_of_a_deleted_table_with_a_past_the_last_moment_is_kept(tables, make):
+def test_of_a_deleted_table_with_a_past_the_last_moment_is_kept(cloud, tables, make):
     make()
     put(tables, "a")
     tables.update_continuous_backups(
@@ -291,6 +292,10 @@ def test_of_a_deleted_table_with_a_past_the_last_moment_is_kept(tables, make):
     assert backup["BackupType"] == "SYSTEM"
     tables.restore_table_from_backup(TargetTableName="sessions", BackupArn=backup["BackupArn"])
     assert set(there(tables)) == {"a"}
+    kept = cloud.backend("dynamodb").backups[backup["BackupArn"]]
+    kept.creation_date_time -= timedelta(days=36)
+    cloud.service(Backups).reconcile()
+    assert tables.list_backups()["BackupSummaries"] == []
 
 
 def test_what_would_be_ignored_is_refused(tables, make):

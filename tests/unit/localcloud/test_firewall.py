@@ -2,7 +2,7 @@
 
 from localcloud.firewall import Interface, Rule, Services, render
 
-PORTS = Services(api=5000, metadata=7001, resolver=7002)
+PORTS = Services(api=5000, metadata=7001, resolver=7002, website=7003)
 
 
 def script(*interfaces):

@@ -6,13 +6,15 @@ import sys
 
 import pytest
 
+from localcloud.calls import PAGE
 from localcloud.httpd import USER
 from localcloud.server import refuse, stranger
 
 
 def request(path="/", remote="127.0.0.1", host="127.0.0.1:5000", **headers):
     names = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
-    return {"PATH_INFO": path, "REMOTE_ADDR": remote, "HTTP_HOST": host, **names}
+    return {"REQUEST_METHOD": "GET", "PATH_INFO": path, "REMOTE_ADDR": remote, "HTTP_HOST": host,
+            **names}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,21 @@ def test_a_name_that_was_made_to_lead_here_is_refused(host):
 )
 def test_a_web_page_is_refused(headers):
     assert "Web pages" in refuse(request(**headers))
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        {"REQUEST_METHOD": "OPTIONS"},
+        {"QUERY_STRING": "a=1&X-Amz-Signature=0"},
+        {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "multipart/form-data; boundary=x"},
+        {"HTTP_X_LOCALCLOUD_EDGE": "proof"},
+    ],
+)
+def test_a_web_page_may_use_what_was_signed_for_it(signed):
+    environ = {**request(origin="https://site.example"), **signed}
+    assert refuse(environ) is None
+    assert environ[PAGE] is True
 
 
 def test_a_person_may_look():

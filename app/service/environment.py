@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
@@ -68,7 +68,7 @@ def positive(value: int) -> str | None:
     return None if value > 0 else f"is {value}, must be more than 0"
 
 
-def not_empty(value: list) -> str | None:
+def not_empty(value: list | str) -> str | None:
     return None if value else "is empty"
 
 
@@ -77,13 +77,30 @@ def known_database(value: dict) -> str | None:
     return None if known else "is neither a postgres:// nor a sqlite:// address"
 
 
-# Caches of Django's, and the Python package that each needs besides.
+# Caches, and the Python package that each needs besides.
 CACHES = {
     "DatabaseCache": None,
     "LocMemCache": None,
-    "RedisCache": "redis",
+    "ValkeyCache": "redis",
     "PyMemcacheCache": "pymemcache",
 }
+
+
+def cache(name: str, default: str) -> dict:
+    """What the address of a cache means for Django."""
+    address = env.str(name, default=default)
+    if not address.startswith(("redis://", "rediss://")):
+        return env.dj_cache_url(name, default=default)
+    parts = urlsplit(address)
+    if not parts.hostname:
+        raise ValueError("names no host")
+    if {"ssl_cert_reqs", "ssl_check_hostname"} & set(parse_qs(parts.query)):
+        raise ValueError("must not say how certificates are verified: they always are")
+    return {
+        "BACKEND": "service.valkey.ValkeyCache",
+        "LOCATION": [address],  # a list: a token may have what Django separates addresses with
+        "KEY_PREFIX": "mustache",
+    }
 
 
 def usable_cache(value: dict) -> str | None:
@@ -99,6 +116,12 @@ def usable_cache(value: dict) -> str | None:
 def counting_cache(value: dict) -> str | None:
     if value["BACKEND"].endswith("DatabaseCache"):
         return "is a cache that cannot count, as COUNTERS=cache asks for"
+    return usable_cache(value)
+
+
+def shared_cache(value: dict) -> str | None:
+    if value["BACKEND"] != "service.valkey.ValkeyCache":
+        return "is not redis:// or rediss://, as SESSION_STORE=elasticache asks for"
     return usable_cache(value)
 
 

@@ -8,7 +8,7 @@ import uuid
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
-from service import clients, errors, metrics
+from service import clients, errors, metrics, sessions
 from service.logs import request_id
 
 log = logging.getLogger("service.request")
@@ -72,6 +72,10 @@ class HeadersMiddleware:
 
 class SessionMiddleware(DjangoSessionMiddleware):
     """Django's, which saves after the view: too late for ErrorsMiddleware."""
+
+    def __init__(self, get_response):
+        super().__init__(get_response)
+        sessions.current()  # so that what it imports is shared by all workers
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:

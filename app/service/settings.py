@@ -10,6 +10,7 @@ from service import edge
 from service.cookies import HOST
 from service.environment import (
     at_least,
+    cache,
     counting_cache,
     each,
     env,
@@ -22,6 +23,7 @@ from service.environment import (
     positive,
     rate,
     setting,
+    shared_cache,
     usable_cache,
     web_address,
 )
@@ -122,8 +124,23 @@ if PICTURE_BUCKET:
         "BACKEND": "service.pictures.bucket.BucketStorage",
         "OPTIONS": {"bucket_name": PICTURE_BUCKET, "region_name": AWS_REGION or None},
     }
+SESSION_STORES = ("database", "dynamodb", "elasticache")
 SESSION_STORE = setting(
-    "SESSION_STORE", default="database", check=one_of("database"), example="database"
+    "SESSION_STORE", default="database", check=one_of(*SESSION_STORES), example="database"
+)
+# While sessions move: sessions/both.py.
+SESSION_STORE_SECOND = setting(
+    "SESSION_STORE_SECOND",
+    default="",
+    check=optional(one_of(*(name for name in SESSION_STORES if name != SESSION_STORE))),
+    example="dynamodb",
+)
+_session_stores = {SESSION_STORE, SESSION_STORE_SECOND}
+SESSION_TABLE = setting(
+    "SESSION_TABLE",
+    default="",
+    check=not_empty if "dynamodb" in _session_stores else None,
+    example="mustache-prod-sessions",
 )
 STORAGES = {
     **PICTURE_STORES,
@@ -140,7 +157,7 @@ STORAGES = {
     },
 }
 MEDIA_URL = "/media/"
-SESSION_ENGINE = {"database": "django.contrib.sessions.backends.db"}[SESSION_STORE]
+SESSION_ENGINE = "service.sessions.engine"
 # Rate limits. Django's cache in the database cannot count.
 COUNTERS = setting(
     "COUNTERS", default="database", check=one_of("database", "cache"), example="database"
@@ -148,9 +165,13 @@ COUNTERS = setting(
 CACHES = {
     "default": setting(
         "CACHE_URL",
-        read=env.dj_cache_url,
+        read=cache,
         default="db://cache",
-        check=counting_cache if COUNTERS == "cache" else usable_cache,
+        check=shared_cache
+        if "elasticache" in _session_stores
+        else counting_cache
+        if COUNTERS == "cache"
+        else usable_cache,
         example="db://cache",
     )
 }
@@ -178,6 +199,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 2
 INSTALLED_APPS = [
     "service.pictures",
     "service.ratelimit",
+    "service.sessions",
     "service.apps.Operators",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -5,6 +5,7 @@ from django.db import transaction
 
 from service.pictures import uploads
 from service.pictures.models import Picture
+from service.pictures.records import records
 
 
 @admin.register(Picture)
@@ -22,6 +23,9 @@ class PictureAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request) -> bool:
         return False
+
+    def save_model(self, request, picture: Picture, form, change: bool) -> None:
+        records.set_listed(picture.public_id, picture.listed)
 
     def delete_model(self, request, picture: Picture) -> None:
         # Bytes do not come back when the admin's transaction does.

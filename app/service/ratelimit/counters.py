@@ -1,12 +1,14 @@
 """What rate limits are counted in, shared by all hosts: `COUNTERS` chooses."""
 
+import logging
 from typing import Protocol
 
 from django.conf import settings
 from django.core.cache import cache
 
-from service.errors import StoreUnavailable
 from service.ratelimit.models import Count
+
+log = logging.getLogger(__name__)
 
 
 class Counters(Protocol):
@@ -36,7 +38,9 @@ class InCache:
             cache.add(name, 0, timeout=2 * seconds)
             return cache.incr(name, amount), cache.get(f"ratelimit:{key}:{window - 1}", 0)
         except Exception as error:  # each cache has errors of its own
-            raise StoreUnavailable(f"The cache cannot count: {error}") from error
+            # From nothing, but the limits hold.
+            log.warning("The database counts for the cache: %s", error)
+            return InDatabase().add(key, window, seconds, amount)
 
 
 KINDS = {"database": InDatabase(), "cache": InCache()}

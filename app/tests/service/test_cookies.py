@@ -2,8 +2,8 @@
 
 import pytest
 from django.conf import settings as configured
-from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
+from service.sessions.engine import SessionStore
 
 pytestmark = pytest.mark.django_db
 NAMES = {"SESSION_COOKIE_NAME": "mustache_session", "CSRF_COOKIE_NAME": "mustache_csrf"}

@@ -87,7 +87,7 @@ def test_session_that_cannot_be_saved(client, face, monkeypatch, error):
     def fail(*args, **kwargs):
         raise error("away")
 
-    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.save", fail)
+    monkeypatch.setattr("service.sessions.engine.SessionStore.save", fail)
     response = client.post("/", {"image": SimpleUploadedFile("me.jpg", face)})
     assert response.status_code == 503
 

@@ -3,7 +3,7 @@
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError
-from service.errors import StoreUnavailable
+from service.errors import Problem
 from service.ratelimit import limits
 from service.ratelimit.models import Count
 
@@ -74,15 +74,23 @@ def test_what_costs_more_than_is_allowed_is_let_in_alone(store):
     assert limits.hit("a", 100, 60, now=0)[0] > 100
 
 
-def test_a_cache_that_is_away_is_a_store_that_is(settings, monkeypatch, rf):
+def test_for_a_cache_that_is_away_the_database_counts(settings, monkeypatch, rf):
     def fail(*arguments, **options):
         raise ConnectionError("away")
 
     settings.COUNTERS, settings.UPLOAD_RATE = "cache", (1, 60)
     monkeypatch.setattr(cache, "add", fail)
-    limits.check("upload", rf.get("/"))  # reading goes on
-    with pytest.raises(StoreUnavailable):
+    limits.check("upload", rf.post("/"))
+    with pytest.raises(Problem, match="more than 1 in 60"):
         limits.check("upload", rf.post("/"))
+    monkeypatch.setattr(Count, "add", fail_as_database)
+    limits.check("upload", rf.get("/"))  # reading goes on
+    with pytest.raises(OperationalError):
+        limits.check("upload", rf.post("/"))
+
+
+def fail_as_database(*arguments):
+    raise OperationalError("away")
 
 
 def test_old_counts_are_swept():

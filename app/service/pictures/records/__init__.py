@@ -155,4 +155,10 @@ class Records(Protocol):
         """All of them by sha256, each with its results by style."""
 
 
-records: Records = SimpleLazyObject(lambda: import_string(settings.RECORDS)())
+def configured() -> Records:
+    from service.pictures.records.copied import Copied
+
+    return Copied(import_string(settings.RECORDS)())
+
+
+records: Records = SimpleLazyObject(configured)

@@ -39,34 +39,41 @@ class Kept(NamedTuple):
         return Kept(self.key, GONE, self.expires + LONGER)
 
 
-class Store(Protocol):
+class Sessions(Protocol):
     """What is read is never older than what was written before. Nothing that is expired is there.
 
     Raises one of errors.STORE_ERRORS.
     """
 
-    at_once: int  # how many may add at the same time
-
     def get(self, key: str) -> Kept | None: ...
-
-    def get_many(self, keys: Collection[str]) -> dict[str, Kept]:
-        """Up to BATCH of them, by key."""
 
     def add(self, kept: Kept) -> bool:
         """False if there is one of that key, or a gravestone."""
 
-    def replace(self, kept: Kept, seen: Kept | None = None) -> bool:
-        """False if there is none of that key, or a gravestone, or not the one that was seen."""
+    def replace(self, kept: Kept) -> bool:
+        """False if there is none of that key, or a gravestone."""
 
     def bury(self, gravestone: Kept) -> None:
         """Put it, whatever is there."""
+
+    def clear_expired(self) -> None: ...
+
+
+class Store(Sessions, Protocol):
+    """One from which, or to which, sessions can move."""
+
+    at_once: int  # how many may add at the same time
+
+    def get_many(self, keys: Collection[str]) -> dict[str, Kept]:
+        """Up to BATCH of them, by key."""
+
+    def replace(self, kept: Kept, seen: Kept | None = None) -> bool:
+        """False also if it is not the one that was seen."""
 
     def all(self) -> Iterator[list[Kept]]:
         """In batches; what comes or goes meanwhile may be among them or not."""
 
     def about_how_many(self) -> int: ...
-
-    def clear_expired(self) -> None: ...
 
 
 BATCH = 100  # what DynamoDB reads at once
@@ -76,7 +83,7 @@ def store(name: str) -> Store:
     return import_string(STORES[name])()
 
 
-def current() -> Store:
+def current() -> Sessions:
     """The store, or both of them while sessions move."""
     first = store(settings.SESSION_STORE)
     if not settings.SESSION_STORE_SECOND:

@@ -25,8 +25,8 @@ class Both:
         self.copy(kept)
         return True
 
-    def replace(self, kept: Kept, seen: Kept | None = None) -> bool:
-        if not self.first.replace(kept, seen) and not self.bring(kept):
+    def replace(self, kept: Kept) -> bool:
+        if not self.first.replace(kept) and not self.bring(kept):
             return False
         self.copy(kept)
         return True

@@ -18,8 +18,12 @@ def name(key: str) -> str:
 
 class Cached(Database):
     def get(self, key: str) -> Kept | None:
-        copy = copies.read(name(key), [name(key)], lambda: super(Cached, self).get(key))
-        kept = copy and Kept(*copy)
+        def load() -> tuple[str, int] | None:
+            kept = super(Cached, self).get(key)
+            return kept and (kept.data, kept.expires)
+
+        copy = copies.read(name(key), [name(key)], load)
+        kept = copy and Kept(key, *copy)
         return None if kept is None or kept.expired else kept
 
     def add(self, kept: Kept) -> bool:

@@ -148,6 +148,71 @@ def stored():
     return stored_files
 
 
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory):
+    from tests.service.valkey_server import Valkey, program
+
+    if not program():
+        packages = ROOT / "tools" / "install-debian-packages"
+        subprocess.run([packages, "redis-server"], check=True)  # every Debian and Ubuntu has it
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey(valkey_server, settings):
+    """The shared cache, empty."""
+    with valkey_server.client() as client:
+        client.flushall()
+    with use_cache(settings, valkey_server.url()):
+        yield valkey_server
+
+
+@contextmanager
+def use_cache(settings, url: str):
+    from django.core.cache import caches
+    from service import valkey
+    from service.environment import cache
+
+    before = settings.CACHES
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CACHE_URL", url)
+        settings.CACHES = {"default": cache("CACHE_URL", "")}
+    try:
+        yield
+    finally:
+        for pool in caches["default"]._cache._pools.values():
+            pool.disconnect()
+        valkey.client.cache_clear()
+        settings.CACHES = before
+
+
+@pytest.fixture
+def dynamodb(settings, monkeypatch):
+    """DynamoDB with a table of sessions."""
+    from moto import mock_aws
+    from service import aws
+
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    settings.AWS_REGION, settings.SESSION_TABLE = "us-east-1", "sessions"
+    with mock_aws():
+        aws.client.cache_clear()
+        client = aws.client("dynamodb")
+        client.create_table(
+            TableName="sessions",
+            KeySchema=[{"AttributeName": "session_key", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "session_key", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+        aws.client.cache_clear()
+
+
 # --- The real thing -------------------------------------------------------------------------
 def free_port() -> int:
     with socket.socket() as probe:

@@ -55,7 +55,7 @@ def host_lines(hosts, prices):
 
 
 def database_lines(database, prices):
-    twice = database["multi_az"] in (True, "true", "True")
+    twice = database["multi_az"]
     copies, size = (2 if twice else 1), int(database["size"])
     if (hour := prices["database_hour"].get(database["class"])) is not None:
         what = f"RDS {database['class']}" + (", Multi-AZ" if twice else "")

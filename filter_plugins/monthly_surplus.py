@@ -49,8 +49,7 @@ def monthly_surplus(resources, prices):
     hosts, database = resources["hosts"], resources["database"]
     most = int(hosts["count"]) * surplus(hosts["type"], prices)
     if database:
-        twice = database["multi_az"] in (True, "true", "True")
-        most += (2 if twice else 1) * surplus(database["class"], prices)
+        most += (2 if database["multi_az"] else 1) * surplus(database["class"], prices)
     return most
 
 

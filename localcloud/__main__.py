@@ -80,9 +80,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def up(settings: Settings, options) -> int:
-    if _answer(settings):
+    if answer := _answer(settings):
         machine.prepare_state(settings)
         print(f"The local cloud is up: {settings.endpoint}")
+        if answer.get("pace") != settings.pace:
+            print("  It has another LOCALCLOUD_PACE than your shell: it keeps it until `down`.")
         return 0
     if _process(settings):
         raise machine.MachineError(

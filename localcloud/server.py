@@ -155,6 +155,7 @@ class Api:
                 "pid": os.getpid(),
                 "adopted": self.cloud.adopted,
                 "endpoint": self.cloud.settings.endpoint,
+                "pace": self.cloud.settings.pace,
                 "faults": [vars(fault) for fault in self.cloud.faults.active],
                 "resources": [vars(row) for row in self.cloud.rows()],
             }

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud import __main__ as commands
 from localcloud.calls import Call
 from localcloud.errors import Refusal
 from localcloud.services.pace.capacity import Capacity
@@ -60,6 +61,14 @@ def test_the_pace_is_a_seed_or_none(text, pace):
 def test_another_pace_is_refused(text):
     with pytest.raises(SettingsError, match="LOCALCLOUD_PACE"):
         Settings.from_environment({"LOCALCLOUD_PACE": text})
+
+
+@pytest.mark.parametrize(("running", "said"), [(None, True), (7, False)])
+def test_a_cloud_that_runs_keeps_its_pace(running, said, settings, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "_answer", lambda _: {"pace": running})
+    monkeypatch.setattr(commands.machine, "prepare_state", lambda _: None)
+    commands.up(replace(settings, pace=7), None)
+    assert ("another LOCALCLOUD_PACE" in capsys.readouterr().out) == said
 
 
 def outcomes(seed, count=2000):

@@ -129,6 +129,9 @@ class ReplicationGroups(ManagedService):
             if parameters:
                 made.cache_parameter_group_name = parameters
                 self.group(made).apply_parameters(self._parameters(made))
+            upgrades = response._get_bool_param("AutoMinorVersionUpgrade")
+            if upgrades is not None:  # moto leaves it as it was
+                made.auto_minor_version_upgrade = upgrades
             resized = node_type not in (None, made.cache_node_type)
             original(response)
             if resized:

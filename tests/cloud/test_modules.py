@@ -59,7 +59,7 @@ def play(cloud, name: str, variables: Path, *options: str, where=("-i", "localho
     return int(re.search(r"changed=(\d+)", done.stdout)[1])
 
 
-@pytest.mark.parametrize("name", ["database", "settings"])
+@pytest.mark.parametrize("name", ["database", "settings", "table"])
 def test_a_second_run_changes_nothing(cloud, variables, name):
     assert play(cloud, name, variables) > 0
     assert play(cloud, name, variables, "--check", "--diff") == 0

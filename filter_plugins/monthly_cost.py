@@ -12,7 +12,8 @@ options:
     description:
       - C(hosts) with C(count), C(type), and the C(type), C(size) and C(iops) of their C(volume);
         C(database) with C(class), C(size) and C(multi_az), or nothing; whether there is a
-        C(balancer); how many GiB of pictures are in a bucket, C(pictures_gib).
+        C(balancer); how many GiB of pictures are in a bucket, C(pictures_gib); the C(cache) with
+        C(type) and C(nodes), and the million C(reads) and C(writes) of a C(table), or nothing.
     type: dict
     required: true
   prices:
@@ -74,6 +75,19 @@ def balancer_lines(prices):
     yield what, hour * prices["hours_per_month"]
 
 
+def cache_lines(cache, prices):
+    nodes = int(cache["nodes"])
+    if (hour := prices["cache_hour"].get(cache["type"])) is not None:
+        what = f"ElastiCache, {nodes} x {cache['type']}"
+        yield what, nodes * hour * prices["hours_per_month"]
+
+
+def table_lines(table, prices):
+    reads, writes = table["reads"], table["writes"]
+    what = f"DynamoDB, {reads} million reads and {writes} million writes of sessions"
+    yield what, reads * prices["table_read_million"] + writes * prices["table_write_million"]
+
+
 def bucket_lines(gib, prices):
     yield f"S3, {gib} GiB of pictures", gib * prices["s3_gib_month"]
 
@@ -84,6 +98,10 @@ def monthly_cost(resources, prices):
         lines += database_lines(resources["database"], prices)
     if resources["balancer"]:
         lines += balancer_lines(prices)
+    if resources.get("cache"):
+        lines += cache_lines(resources["cache"], prices)
+    if resources.get("table"):
+        lines += table_lines(resources["table"], prices)
     if gib := int(resources.get("pictures_gib", 0)):
         lines += bucket_lines(gib, prices)
     lines.append(("hosted zone", prices["hosted_zone_month"]))

@@ -5,6 +5,7 @@ name: provider_settings
 short_description: Settings of the app that follow from where its stores are
 description:
   - Picks of each store the settings of the provider that it is at.
+  - Of a setting that several stores have, the last of these stores says what it is.
   - A store that has a second place has the settings of that one too. The setting that chooses the
     place has C(_SECOND) behind its name there.
 positional: providers, seconds, choices
@@ -14,7 +15,7 @@ options:
     type: dict
     required: true
   providers:
-    description: The provider of each store.
+    description: The provider of each store that is to be told.
     type: dict
     required: true
   seconds:
@@ -55,13 +56,11 @@ def of_store(known, first, second, choice):
 
 def provider_settings(settings, providers, seconds=None, choices=None):
     seconds, choices = seconds or {}, choices or {}
-    return [
-        {"name": name, "value": value}
-        for store, known in settings.items()
-        for name, value in of_store(
-            known, providers[store], seconds.get(store), choices.get(store)
-        ).items()
-    ]
+    found = {}
+    for store, known in settings.items():
+        if store in providers:
+            found |= of_store(known, providers[store], seconds.get(store), choices.get(store))
+    return [{"name": name, "value": value} for name, value in found.items()]
 
 
 class FilterModule:

@@ -94,8 +94,41 @@ def test_a_balancer_costs_its_time_a_unit_and_two_addresses():
     assert found == round((0.0225 + 0.008 + 2 * 0.005) * HOURS, 2)
 
 
+def test_a_cache_costs_its_nodes_and_a_table_its_requests():
+    found = cost(cache={"type": "cache.t4g.micro", "nodes": "2"}, table={"reads": 10, "writes": 1})
+
+    assert found["ElastiCache, 2 x cache.t4g.micro"] == round(2 * 0.0128 * HOURS, 2)
+    table = "DynamoDB, 10 million reads and 1 million writes of sessions"
+    assert found[table] == pytest.approx(10 * 0.125 + 0.625, abs=0.01)
+    assert not any("Elasti" in what or "Dynamo" in what for what in cost(cache={}, table={}))
+
+
+def test_of_a_setting_that_stores_share_the_last_one_says_what_it_is():
+    settings = {
+        "cache": {"here": {"CACHE": "here"}, "there": {"CACHE": "there"}},
+        "sessions": {"rows": {"STORE": "rows"}, "copies": {"STORE": "copies", "CACHE": "there"}},
+    }
+    told = load("provider_settings")
+
+    def found(cache, **sessions):
+        listed = told(settings, {"cache": cache} | sessions, choices={"sessions": "STORE"})
+        return {each["name"]: each["value"] for each in listed}
+
+    assert found("here", sessions="copies") == {"CACHE": "there", "STORE": "copies"}
+    assert found("here", sessions="rows") == {"CACHE": "here", "STORE": "rows"}
+    assert found("there") == {"CACHE": "there"}
+    leaving = told(
+        settings, {"cache": "here", "sessions": "rows"}, {"sessions": "copies"},
+        {"sessions": "STORE"},
+    )  # fmt: skip
+    assert {each["name"]: each["value"] for each in leaving} == {
+        "CACHE": "there", "STORE": "rows", "STORE_SECOND": "copies",
+    }  # fmt: skip
+
+
 def test_what_has_no_price_has_no_line():
-    assert [what for what in cost(hosts=hosts(kind="x9.huge")) if "x9" in what] == []
+    unknown = {"cache": {"type": "cache.x9.huge", "nodes": 2}}
+    assert [what for what in cost(hosts=hosts(kind="x9.huge"), **unknown) if "x9" in what] == []
 
 
 def test_a_zone_keeps_its_subnets_when_another_comes():

@@ -175,6 +175,43 @@ def test_rds_comes_with_its_subnets_and_security_group_however_it_was_asked_for(
     assert [subnet["name"] for subnet in subnets] == ["public-a", "private-a"]
 
 
+def test_elasticache_comes_with_its_subnets_and_security_group():
+    asked = {
+        "my_values": {"stores": {"cache": "elasticache"}},
+        "stage": 2,
+        "db_provider": "instance",
+    }
+    *_, cache = wired("network_security_groups", **asked)
+
+    assert (cache["name"], cache["rules"][0]["ports"]) == ("cache", [6379])
+    assert [each["name"] for each in wired("network_subnets", **asked)] == [
+        "public-a", "private-a", "public-b", "private-b",
+    ]  # fmt: skip
+
+
+def test_the_app_knows_the_cache_for_as_long_as_its_sessions_are_there():
+    """Going down, both leave it; the one that holds nothing first."""
+    stores = {"rows": "rds", "files": "database", "cache": "database", "sessions": "database"}
+    found = {
+        "aws_account": ACCOUNT,
+        "db_result": {"urls": {"instance": "postgres://here", "rds": "postgres://there"}},
+    }
+
+    def settings(seconds):
+        noted = {"stores": stores, "seconds": seconds}
+        given = {"localhost": found | {"noted": noted}}
+        listed = wired(
+            "parameters_values", hostvars=given, site_url="https://m.example.com", app_settings={},
+            elasticache_url_noted="rediss://there", stage=3,
+        )  # fmt: skip
+        return {each["name"]: each.get("value") for each in listed}
+
+    leaving, left = settings({"sessions": "elasticache"}), settings({})
+    assert leaving["CACHE_URL"] == "rediss://there"
+    assert leaving["SESSION_STORE_SECOND"] == "elasticache"
+    assert {"CACHE_URL", "SESSION_STORE_SECOND"} & set(left) == set()
+
+
 def test_the_wiring_of_hosts_is_not_seen_elsewhere():
     assert set(HERE) & set(ON_HOSTS) == set()
 

@@ -132,6 +132,10 @@ test-ladder: test-packages ## the ladder up and down with visitors on the site (
 test-rights: test-packages ## the stages as somebody with docs/aws-policy*.json only (not in `make test`)
 	MUSTACHE_DEPLOYER=1 pytest tests/cloud/test_stage1.py tests/cloud/test_stages.py -p no:randomly
 
+.PHONY: test-modules
+test-modules: test-packages ## modules whose resources take minutes to come and go (not in `make test`)
+	pytest tests/modules -p no:randomly
+
 .PHONY: test-dev
 test-dev: env ## the contract against `make dev` (not in `make test`)
 	python -m tests.contract.dev

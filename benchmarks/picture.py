@@ -102,8 +102,8 @@ def cases() -> list[Case]:
 
     large = portrait.resize((4000, 3000), Image.Resampling.BICUBIC)
     return [
-        Case("12 MP, one face", scaled(portrait, (4000, 3000)), 1.5, 2.5),
-        Case("12 MP, one face, noisy", scaled(noisy(large), (4000, 3000)), 1.5, 2.5),
+        Case("12 MP, one face", scaled(portrait, (4000, 3000)), 1.5, 2.3),
+        Case("12 MP, one face, noisy", scaled(noisy(large), (4000, 3000)), 1.5, 2.3),
         Case("1920 px, one face", scaled(portrait, (1920, 1440)), 2.5),
         Case("12 MP, twelve faces", scaled(group, (4000, 3000)), None),
         Case("12 MP, no face", scaled(scene, (4000, 3000)), None),

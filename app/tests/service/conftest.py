@@ -171,7 +171,8 @@ def valkey(valkey_server, settings):
 
 
 @contextmanager
-def use_cache(settings, url: str):
+def use_cache(settings, url: str, seconds: float = 30):
+    """The cache at the address. A busy machine must not look like a dead cache, hence `seconds`."""
     from django.core.cache import caches
     from service import valkey
     from service.environment import cache
@@ -179,14 +180,16 @@ def use_cache(settings, url: str):
     before = settings.CACHES
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CACHE_URL", url)
+        patch.setitem(valkey.OPTIONS, "socket_connect_timeout", seconds)
+        patch.setitem(valkey.OPTIONS, "socket_timeout", seconds)
         settings.CACHES = {"default": cache("CACHE_URL", "")}
-    try:
-        yield
-    finally:
-        for pool in caches["default"]._cache._pools.values():
-            pool.disconnect()
-        valkey.client.cache_clear()
-        settings.CACHES = before
+        try:
+            yield
+        finally:
+            for pool in caches["default"]._cache._pools.values():
+                pool.disconnect()
+            valkey.client.cache_clear()
+            settings.CACHES = before
 
 
 @pytest.fixture

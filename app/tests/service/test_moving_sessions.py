@@ -18,7 +18,7 @@ from tests.service.memory_sessions import MemorySessions
 from tests.service.test_sessions import PAIRS, needed
 from tests.service.turns import InTurns, Turns
 
-HOUR = 3600
+LATER = int(time.time()) + 10 * 3600
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def nobody(batch) -> None:
 
 
 def kept(number: int, data: str = "data") -> Kept:
-    return Kept(f"{number:032d}", data, int(time.time()) + HOUR)
+    return Kept(f"{number:032d}", data, LATER)
 
 
 def filled(*rows: Kept) -> MemorySessions:
@@ -72,14 +72,14 @@ class Visitor:
 
 class Newcomer(Visitor):
     def __call__(self) -> None:
-        assert self.store.add(Kept(self.key, "before", int(time.time()) + HOUR))
+        assert self.store.add(Kept(self.key, "before", LATER))
         super().__call__()
 
 
 @pytest.mark.parametrize("to", ["second", "first"])
-@pytest.mark.parametrize("start", range(0, 200, 50))
+@pytest.mark.parametrize("start", range(0, 100, 25))
 def test_every_order_of_things(to, start):
-    for seed in range(start, start + 50):
+    for seed in range(start, start + 25):
         turns = Turns(seed)
         rows = [kept(number, "before") for number in range(4)]
         source, target = filled(*rows), filled()
@@ -145,11 +145,12 @@ def test_a_copy_that_was_cut_is_run_again(cut, monkeypatch):
     add, left = target.add, iter(range(cut))
 
     def cut_off(row):
-        next(left)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
         return add(row)
 
     monkeypatch.setattr(target, "add", cut_off)
-    with pytest.raises((StopIteration, RuntimeError)):
+    with pytest.raises(KeyboardInterrupt):
         Copy(source, target, overwrites=True).run(nobody)
     monkeypatch.setattr(target, "add", add)
     assert len(target.rows) == cut

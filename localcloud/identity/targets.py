@@ -172,7 +172,9 @@ def _acm(cloud, call: Call, parameters: dict) -> list[Target]:
 
 
 def _sts(cloud, call: Call, parameters: dict) -> list[Target]:
-    return [Target(action(call), parameters.get("RoleArn") or "*")]
+    names = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName"}
+    context = {key: [parameters[name]] for key, name in names.items() if name in parameters}
+    return [Target(action(call), parameters.get("RoleArn") or "*", context)]
 
 
 def _logs(cloud, call: Call, parameters: dict) -> list[Target]:
@@ -210,7 +212,6 @@ def _sns(cloud, call: Call, parameters: dict) -> list[Target]:
 SERVICES: dict[str, Callable[..., Iterable[Target]]] = {
     "acm": _acm,
     "cloudwatch": _cloudwatch,
-    "dynamodb": _named("dynamodb", {"TableName": "table", "ResourceArn": ""}, "/"),
     "elasticache": _named(
         "elasticache",
         {

@@ -125,6 +125,114 @@ def test_a_boundary_and_a_session_policy_take_rights_away(root, host):
     assert code(theirs("ssm").describe_parameters) == "AccessDeniedException"
 
 
+def trust(arn):
+    return json.dumps(
+        {"Version": "2012-10-17",
+         "Statement": [{"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"}]}
+    )  # fmt: skip
+
+
+@pytest.fixture
+def narrow(api, root):
+    """Make a role that hosts take on for the app; what it returns takes it on as ``theirs``."""
+
+    def make(theirs, policy=None):
+        role = root.create_role(
+            RoleName="app",
+            AssumeRolePolicyDocument=trust("arn:aws:iam::123456789012:role/web"),
+        )["Role"]
+        if policy:
+            root.put_role_policy(RoleName="app", PolicyName="own", PolicyDocument=policy)
+
+        def assume(**options):
+            session = {"RoleArn": role["Arn"], "RoleSessionName": "app", **options}
+            key = theirs.assume_role(**session)["Credentials"]
+            return lambda service: api.client(
+                service, key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"]
+            )
+
+        return assume
+
+    return make
+
+
+def test_a_host_s_role_takes_on_a_narrower_one(api, host, narrow):
+    s3, tables = api.client("s3"), api.client("dynamodb")
+    s3.create_bucket(Bucket="pictures")
+    for name in ("sessions", "other"):
+        tables.create_table(
+            TableName=name, BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )  # fmt: skip
+    theirs = host(allow("sts:AssumeRole", resource="arn:aws:iam::*:role/app"))
+    may = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"],
+         "Resource": "arn:aws:s3:::pictures/media/*"},
+        {"Effect": "Allow", "Action": ["dynamodb:PutItem", "dynamodb:BatchGetItem"],
+         "Resource": "arn:aws:dynamodb:*:*:table/sessions"},
+    ]})  # fmt: skip
+    app = narrow(theirs("sts"), may)()
+    assert app("sts").get_caller_identity()["Arn"].endswith(":assumed-role/app/app")
+    app("s3").put_object(Bucket="pictures", Key="media/a", Body=b"x")
+    item = {"id": {"S": "a"}}
+    app("dynamodb").put_item(TableName="sessions", Item=item)
+    app("dynamodb").batch_get_item(RequestItems={"sessions": {"Keys": [item]}})
+    # the narrow role may not do more, and the host itself may do nothing of it
+    assert code(app("s3").put_object, Bucket="pictures", Key="a", Body=b"x") == "AccessDenied"
+    assert code(app("s3").delete_object, Bucket="pictures", Key="media/a") == "AccessDenied"
+    refused = "AccessDeniedException"
+    assert code(app("dynamodb").put_item, TableName="other", Item=item) == refused
+    assert code(app("dynamodb").get_item, TableName="sessions", Key=item) == refused
+    both = {"sessions": {"Keys": [item]}, "other": {"Keys": [item]}}
+    assert code(app("dynamodb").batch_get_item, RequestItems=both) == refused
+    put = [{"Put": {"TableName": name, "Item": item}} for name in ("sessions", "other")]
+    assert code(app("dynamodb").transact_write_items, TransactItems=put) == refused
+    statement = "SELECT * FROM \"sessions\" WHERE id = 'a'"
+    assert code(app("dynamodb").execute_statement, Statement=statement) == refused
+    assert code(theirs("dynamodb").put_item, TableName="sessions", Item=item) == refused
+
+
+def test_who_takes_a_role_on_needs_both_sides(host, narrow, root):
+    """A trust policy that names the account leaves it to the account's own policies."""
+    assume = narrow(host()("sts"))
+    root.update_assume_role_policy(
+        RoleName="app", PolicyDocument=trust("arn:aws:iam::123456789012:root")
+    )
+    assert code(assume) == "AccessDenied"
+    root.put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=allow("sts:AssumeRole"))
+    assume()
+    root.update_assume_role_policy(
+        RoleName="app", PolicyDocument=trust("arn:aws:iam::123456789012:role/other")
+    )
+    assert code(assume) == "AccessDenied"
+
+
+def test_a_role_s_session_is_no_longer_than_it_may_be(host, narrow, root, cloud):
+    assume = narrow(host(allow("sts:AssumeRole"))("sts"))
+    assert code(assume, DurationSeconds=3601) == "ValidationError"
+    root.update_role(RoleName="app", MaxSessionDuration=7200)
+    assert code(assume, DurationSeconds=3601) == "ValidationError"  # a role that takes on a role
+    assume(DurationSeconds=3600)
+    assert code(assume, PolicyArns=[{"arn": "arn:aws:iam::aws:policy/x"}]) == "InvalidAction"
+
+
+def test_sessions_that_ended_long_ago_are_forgotten(cloud, host, narrow):
+    from datetime import timedelta
+
+    from moto.core.utils import utcnow
+
+    narrow(host(allow("sts:AssumeRole"))("sts"))()
+    sessions = cloud.backend("sts", "aws").assumed_roles
+    assert len(sessions) == 2
+    sessions[1].expiration = utcnow() - timedelta(minutes=10)
+    cloud.reconcile()
+    assert len(sessions) == 2
+    sessions[1].expiration = utcnow() - timedelta(minutes=70)
+    cloud.reconcile()
+    assert len(sessions) == 1
+
+
 def test_a_key_that_is_switched_off_or_of_a_wrong_token_is_unknown(api, root, user, host):
     theirs = user(allow("*"))
     key = root.list_access_keys(UserName="operator")["AccessKeyMetadata"][0]["AccessKeyId"]

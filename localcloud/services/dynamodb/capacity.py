@@ -21,6 +21,7 @@ from moto.dynamodb.models.table import (
 from moto.dynamodb.responses import DynamoHandler
 
 from localcloud.hooks import hook
+from localcloud.identity.targets_dynamodb import STATEMENT
 from localcloud.services.base import Service
 
 BURST = 300  # seconds of unused capacity that are kept
@@ -95,6 +96,24 @@ class Capacity(Service):
         units = _units(READ, read, 1 if body.get("ConsistentRead") else 0.5)
         self._spend(Cost(table, READ, units - 1, index or ""))
         return answer
+
+    @hook(DynamoHandler, "execute_statement", "self")
+    @hook(DynamoHandler, "execute_transaction", "self")
+    @hook(DynamoHandler, "batch_execute_statement", "self")
+    def stated(self, original, handler):
+        """A statement in PartiQL is taken for one unit."""
+        body = handler.body
+        stated = body.get("Statements") or body.get("TransactStatements") or [body]
+        found = [STATEMENT.match(each["Statement"]) for each in stated]
+        tables = handler.dynamodb_backend.tables
+        self.take(
+            [
+                Cost(tables[each[5]], READ if each[1] else WRITE, 1)
+                for each in found
+                if each and each[5] in tables
+            ]
+        )
+        return original(handler)
 
     @hook(DynamoHandler, "batch_get_item", "self")
     def batch_read(self, original, handler):

@@ -207,6 +207,8 @@ def test_a_fault_throttles_a_table(cloud, tables, make):
     put(tables, "a")
     fault = cloud.faults.start("throttle", "sessions")
     assert code(tables.get_item, TableName="sessions", Key=item("a")) == "ThrottlingException"
+    statement = "SELECT * FROM sessions WHERE id = 'a'"
+    assert code(tables.execute_statement, Statement=statement) == "ThrottlingException"
     both = [{"Put": {"TableName": name, "Item": item("b")}} for name in ("other", "sessions")]
     with pytest.raises(ClientError) as caught:
         tables.transact_write_items(TransactItems=both)

@@ -144,6 +144,25 @@ def test_a_form_may_do_no_more_than_its_signer(form, send):
     assert send(form("private/cat.png"))[0] == 403
 
 
+def test_a_form_may_be_signed_by_a_role(cloud, api, s3, send):
+    """Its token is a field of the form."""
+    iam = api.client("iam")
+    statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},
+             "Action": "sts:AssumeRole"}  # fmt: skip
+    documents = [json.dumps({"Version": "2012-10-17", "Statement": [each]})
+                 for each in (trust, statement)]  # fmt: skip
+    role = iam.create_role(RoleName="app", AssumeRolePolicyDocument=documents[0])["Role"]["Arn"]
+    iam.put_role_policy(RoleName="app", PolicyName="own", PolicyDocument=documents[1])
+    key = cloud.backend("sts", "aws").assume_role("us-east-1", "app", role, "", 3600, "")
+    theirs = api.client(
+        "s3", key.access_key_id, key.secret_access_key, key.session_token, signature_version="s3v4"
+    )
+    signed = theirs.generate_presigned_post("pictures", "media/a")
+    assert send(signed)[0] == 204
+    assert send(signed, **{"x-amz-security-token": "another"})[0] == 403
+
+
 def test_a_form_that_nobody_signed_is_refused(api, form, send):
     signed = form()
     assert send({"url": signed["url"], "fields": {"key": "media/a"}})[0] == 403

@@ -11,7 +11,8 @@ const progress = form.querySelector("[data-progress]");
 const submit = form.querySelector("[type=submit]");
 const maxBytes = Number(form.dataset.maxBytes);
 
-for (const element of form.querySelectorAll("[data-scripted]")) element.hidden = false;
+const touched = matchMedia("(pointer: coarse)").matches;
+form.querySelector("[data-mouse]").hidden = touched;
 
 function say(text, bad = false) {
   status.textContent = text;
@@ -52,7 +53,7 @@ function take(files) {
 
 input.addEventListener("change", show);
 const camera = form.querySelector("[data-camera]");
-camera.hidden = !matchMedia("(pointer: coarse)").matches;
+camera.hidden = !touched;
 camera.querySelector("input").addEventListener("change", (event) => take(event.target.files));
 
 document.addEventListener("paste", (event) => {

@@ -67,6 +67,10 @@ def test_gunicorn_refuses_to_start_without_static_files(tmp_path):
         ("CACHE_URL", "nonsense"),
         ("CACHE_URL", "uwsgicache://x"),
         ("CACHE_URL", "redis://127.0.0.1:6379/0"),
+        ("CACHE_URL", "rediss:///0"),
+        ("CACHE_URL", "rediss://127.0.0.1:6379/0?ssl_cert_reqs=none"),
+        ("SESSION_STORE", "files"),
+        ("SESSION_STORE_SECOND", "database"),
     ],
 )
 def test_wrong_setting_names_itself(name, value, tmp_path):
@@ -90,6 +94,9 @@ def test_wrong_setting_names_itself(name, value, tmp_path):
     ("missing", "changes"),
     [
         ("CACHE_URL", {"COUNTERS": "cache"}),
+        ("CACHE_URL", {"SESSION_STORE": "elasticache"}),
+        ("SESSION_TABLE", {"SESSION_STORE": "dynamodb"}),
+        ("SESSION_TABLE", {"SESSION_STORE_SECOND": "dynamodb"}),
         ("PICTURE_BUCKET", {"PICTURE_STORE": "s3"}),
         ("PICTURE_BUCKET", {"PICTURE_STORE_SECOND": "s3"}),
         ("PICTURE_STORE_SECOND", {"PICTURE_STORE_SECOND": "database"}),

@@ -107,7 +107,11 @@ test-packages: env
 
 .PHONY: test-app
 test-app: test-packages ## the app: picture core, service, pages in a browser
-	pytest app/tests -n 2
+	pytest app/tests -n 2 -m "not moves"
+
+.PHONY: test-moves
+test-moves: test-packages ## sessions of a live service move between stores (not in `make test`)
+	pytest app/tests -m moves
 
 .PHONY: test-unit
 test-unit: test-packages ## modules, inventories and the local cloud without a host

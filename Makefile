@@ -8,7 +8,7 @@ export LC_ALL := C.UTF-8
 endif
 
 LOCALCLOUD_PACKAGES := podman runc mmdebstrap debian-archive-keyring lxcfs xfsprogs nftables iproute2 openssh-client
-TEST_PACKAGES := chromium fonts-dejavu-core iptables
+TEST_PACKAGES := chromium fonts-dejavu-core iptables redis-server
 
 .PHONY: help
 help: ## show this list

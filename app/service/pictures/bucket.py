@@ -37,6 +37,8 @@ PATIENCE = Config(
 )
 # A load balancer that asks whether this host is ready waits no longer itself.
 IMPATIENCE = PATIENCE.merge(Config(read_timeout=1, retries={"total_max_attempts": 1}))
+# Nobody waits for a command: what S3 refuses for a moment must not end one that takes hours.
+ENDURANCE = PATIENCE.merge(Config(read_timeout=30, retries={"total_max_attempts": 8}))
 
 making = threading.Lock()
 
@@ -158,6 +160,12 @@ class BucketStorage(PictureStorage, S3Storage):
             )
             if errors := answer.get("Errors"):
                 raise StoreUnavailable(f"{len(errors)} files not deleted: {errors[0]}")
+
+    def enduring(self) -> "BucketStorage":
+        """The same for a long command."""
+        return BucketStorage(
+            bucket_name=self.bucket_name, region_name=self.region_name, client_config=ENDURANCE
+        )
 
     def check(self) -> None:
         self.impatient.head_bucket(Bucket=self.bucket_name)

@@ -35,8 +35,8 @@ def leave(names: Iterable[str]) -> None:
 
 def among(names: Collection[str]) -> set[str]:
     """Those of the names that have a mark."""
-    marked = DeletedFile.objects.filter(name__in=names)
-    return set(marked.values_list("name", flat=True)) if names else set()
+    marked = DeletedFile.objects.filter(name__in=list(names))
+    return set(marked.values_list("name", flat=True))
 
 
 def all_names() -> Iterator[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import groupby, repeat
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage
+from django.core.files.storage import Storage, storages
 from django.utils import timezone
 
 # Where what was sent waits to be made a picture of. Its names may come again, and it soon goes.
@@ -139,3 +139,9 @@ def check(store: Storage) -> None:
         store.check()
         return
     store.exists("readyz")
+
+
+def enduring(alias: str) -> Storage:
+    """The store with that name in settings.STORAGES, as a long command needs it."""
+    store = storages[alias]
+    return store.enduring() if hasattr(store, "enduring") else store

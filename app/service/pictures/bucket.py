@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, FlexibleChecksumError
 from storages.backends.s3 import S3Storage
 
+from service import aws
 from service.caching import FOREVER, NOBODY
 from service.errors import StoreUnavailable
 from service.pictures.originals import CONTENT_TYPES
@@ -29,16 +30,13 @@ MOST_DELETED = 1000  # with one request
 NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 404, 409, 412
 ATTEMPTS = 3  # to put what someone else puts or deletes at this very moment
 # A bucket that is away must cost seconds: threads wait for it that pages are served with.
-PATIENCE = Config(
-    connect_timeout=1,
-    read_timeout=3,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=2 * AT_ONCE,
-)
+PATIENCE = aws.PATIENCE.merge(Config(read_timeout=3, max_pool_connections=2 * AT_ONCE))
 # A load balancer that asks whether this host is ready waits no longer itself.
 IMPATIENCE = PATIENCE.merge(Config(read_timeout=1, retries={"total_max_attempts": 1}))
 # Nobody waits for a command: what S3 refuses for a moment must not end one that takes hours.
-ENDURANCE = PATIENCE.merge(Config(read_timeout=30, retries={"total_max_attempts": 8}))
+ENDURANCE = PATIENCE.merge(
+    Config(read_timeout=30, retries={"mode": "standard", "total_max_attempts": 8})
+)
 
 making = threading.Lock()
 

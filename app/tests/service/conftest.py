@@ -4,7 +4,6 @@ thing: gunicorn with production settings, once on SQLite and once on PostgreSQL.
 import io
 import os
 import random
-import secrets
 import shutil
 import signal
 import socket
@@ -83,27 +82,25 @@ STORAGES = {
 }
 
 
-@pytest.fixture(scope="session")
-def s3():
-    """S3 in this process."""
-    import boto3
-    from moto import mock_aws
-
-    with mock_aws():
-        yield boto3.resource("s3", region_name="us-east-1")
-
-
 @pytest.fixture
-def bucket(settings, s3):
-    """The bucket of the store `s3` of the settings."""
-    bucket = s3.create_bucket(Bucket=f"pictures-{secrets.token_hex(8)}")
-    store = {
-        "BACKEND": "service.pictures.bucket.BucketStorage",
-        "OPTIONS": {"bucket_name": bucket.name, "region_name": "us-east-1"},
-    }
-    settings.PICTURE_STORES = settings.PICTURE_STORES | {"s3": store}
-    settings.STORAGES = settings.STORAGES | {"s3": store}
-    return bucket
+def bucket(settings, monkeypatch):
+    """The bucket of the store `s3` of the settings, in this process."""
+    from moto import mock_aws
+    from service.pictures.bucket import session
+
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        # Of the session of the store itself: another one would take its time to make.
+        s3 = session().resource("s3", region_name="us-east-1")
+        bucket = s3.create_bucket(Bucket="pictures")
+        store = {
+            "BACKEND": "service.pictures.bucket.BucketStorage",
+            "OPTIONS": {"bucket_name": bucket.name, "region_name": "us-east-1"},
+        }
+        settings.PICTURE_STORES = settings.PICTURE_STORES | {"s3": store}
+        settings.STORAGES = settings.STORAGES | {"s3": store}
+        yield bucket
 
 
 @pytest.fixture

@@ -226,6 +226,57 @@ class Cut(BaseException):
     """The end of the process, which nothing catches."""
 
 
+class Scissors:
+    def __init__(self, after: int):
+        self.left = after
+
+    def snip(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Cut
+
+
+@EVERYWHERE
+@TO_AND_FRO
+@pytest.mark.parametrize("step", ["move", "drop"])
+def test_cut_anywhere_and_begun_again(source, target, step, use_stores, monkeypatch, both_stores):
+    use_stores(source)
+    pictures = [upload() for _ in range(3)]
+    before = checksum()
+    # At each step, and at fewer where one takes longer.
+    stride = 23 if both_stores == "real" else 2 if step == "move" else 9
+    for after in range(0, 200, stride):
+        use_stores(source, target)
+        if step == "drop":
+            command("move_pictures", to=target)
+            use_stores(target)
+        try:
+            with before_each_step(monkeypatch, Scissors(after).snip):
+                if step == "move":
+                    command("move_pictures", to=target)
+                else:
+                    command("drop_pictures", source=source)
+            break
+        except Cut:
+            assert checksum() == before
+        if step == "drop":
+            command("drop_pictures", source=source)
+            assert not held(source)
+            use_stores(target, source)
+            command("move_pictures", to=source)
+            use_stores(source)
+        else:
+            doomed = upload()
+            uploads.delete(doomed.public_id)
+            pictures.append(upload())
+            before = checksum()
+    assert after > 5
+    if step == "move":
+        command("compare_pictures")
+        assert held(source) == held(target) == set().union(*map(names, pictures))
+    assert checksum() == before
+
+
 @TO_AND_FRO
 def test_deleted_between_the_copy_and_the_look_for_its_mark(
     source, target, use_stores, monkeypatch

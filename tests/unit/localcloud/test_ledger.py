@@ -90,7 +90,7 @@ def test_every_call_of_moto_is_real_kept_or_refused(module):
         ("iam", "create_user",
          {"UserName": "a", "PermissionsBoundary": "arn:aws:iam::aws:policy/ReadOnly"},
          "InvalidAction", "PermissionsBoundary"),
-        ("s3", "put_bucket_website", {"Bucket": "a", "WebsiteConfiguration": {}},
+        ("s3", "get_bucket_metrics_configuration", {"Bucket": "a", "Id": "all"},
          "NotImplemented", "nothing real"),
     ],
 )  # fmt: skip

@@ -132,6 +132,26 @@ def test_the_host_that_the_name_may_lead_to_asks_for_a_certificate(number, provi
     assert wired("web_entry_host") == "mustache-production-web-1"
 
 
+@pytest.mark.parametrize(
+    ("front", "files", "asked"),
+    [("cdn", "s3", True), ("cdn", "database", False), ("balancer", "s3", False)],
+)
+def test_the_app_may_have_the_cdn_forget_pictures_where_it_keeps_them(front, files, asked):
+    arn = "arn:aws:cloudfront::123456789012:distribution/E1"
+    found = {
+        "aws_account": ACCOUNT,
+        "cdn_result": {"arn": arn},
+        "noted": {"stores": {"files": files}, "seconds": {}},
+    }
+    given = {"front": front, "hostvars": {"localhost": found}}
+    statements = wired("web_app_statements", **given)
+    cdn = [each for each in statements if each["Action"] == "cloudfront:CreateInvalidation"]
+    names = [each["name"] for each in wired("cdn_buckets", **given)]
+
+    assert [each["Resource"] for each in cdn] == ([arn] if asked else [])
+    assert names == (["static"] if front == "cdn" else []) + (["media"] if files == "s3" else [])
+
+
 def test_a_key_may_be_in_the_home_directory(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
 
@@ -156,12 +176,40 @@ def test_each_value_of_the_stage_is_read_in_one_place():
     }
 
 
-@pytest.mark.parametrize(("front", "groups"), [("address", ["web"]), ("balancer", ["web", "lb"])])
+@pytest.mark.parametrize(
+    ("front", "groups"),
+    [("address", ["web"]), ("balancer", ["web", "lb"]), ("cdn", ["web", "lb"])],
+)
 def test_a_front_comes_with_its_security_group_however_it_was_asked_for(front, groups):
     for asked in ({"front": front}, {"my_values": {"front": front}}):
         found = wired("network_security_groups", **asked)
         assert [group["name"] for group in found] == groups
-        assert ("group" in found[0]["rules"][0]) == (front == "balancer")
+        assert ("group" in found[0]["rules"][0]) == (front != "address")
+
+
+def test_the_balancer_lets_in_the_cdn_only_and_on_one_port_since_its_list_counts_as_55_rules():
+    (_, balancer) = wired("network_security_groups", front="cdn")
+    (rule,) = balancer["rules"]
+
+    assert rule["prefix_list"] == "com.amazonaws.global.cloudfront.origin-facing"
+    assert rule["ports"] == [443]
+    assert "cidr_ip" not in rule
+
+
+@pytest.mark.parametrize(
+    ("front", "noted", "only"),
+    [
+        ("balancer", "balancer", False),
+        ("cdn", None, False),
+        ("cdn", "balancer", False),
+        ("cdn", "cdn", True),
+        ("balancer", "cdn", False),
+    ],
+)
+def test_the_balancer_refuses_others_when_the_name_leads_everybody_to_the_cdn(front, noted, only):
+    found = {"aws_account": ACCOUNT, "noted": {"front": noted} if noted else {}}
+
+    assert wired("lb_secret_only", front=front, hostvars={"localhost": found}) is only
 
 
 @pytest.mark.parametrize(
@@ -327,7 +375,7 @@ def test_every_provider_can_be_found_and_retired_or_goes_with_something_else():
     for axis, known in PROVIDERS["providers"].items():
         for name, provider in known.items():
             known = {"role", "place", "found", "retire"}
-            assert set(provider) - {"leaves"} in (set(), {"hands"}, known), name
+            assert set(provider) - {"leaves", "needs"} in (set(), {"hands"}, known), name
             if "role" in provider:
                 tasks = ROOT / "roles" / provider["role"] / "tasks"
                 assert (tasks / f"{provider['retire']}.yml").exists(), (axis, name)

@@ -426,8 +426,9 @@ def _origin(distribution, origin: Origin, tls: bool, target: Target, proof: str)
     ]
     options = ""
     if tls:
+        # The certificate is of a name, and this machine's doors put a port behind it.
         options = (
-            f" ssl verify required ca-file {DIRECTORY}/authority.pem sni req.hdr(host) "
+            f" ssl verify required ca-file {DIRECTORY}/authority.pem sni req.hdr(host),host_only "
             "alpn http/1.1"
         )
     lines += [

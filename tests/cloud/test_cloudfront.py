@@ -218,12 +218,12 @@ def config(origin, bucket, guide, cloudfront):
         "CacheBehaviors": {
             "Quantity": 4,
             "Items": [
-                behaviour("guide", PathPattern="/guide/*"),
                 behaviour("site", policy, PathPattern="/kept/*"),
                 behaviour("files", PathPattern="/static/*",
                           ResponseHeadersPolicyId="67f7725c-6f97-4210-82d7-5512b31e9d03"),
                 behaviour("site", DISABLED, PathPattern="/secure/*",
                           ViewerProtocolPolicy="redirect-to-https"),
+                behaviour("guide", PathPattern="/guide/*"),
             ],
         },
         "CustomErrorResponses": {

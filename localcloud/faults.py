@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from localcloud import shell
 
@@ -251,19 +252,19 @@ class Faults:
             raise FaultError(f"There is no table {target}: {listed}")
 
     # of faults that are on no host: whether the target is there
-    _checks: dict[str, Callable] = {  # noqa: RUF012
+    _checks: ClassVar[dict[str, Callable]] = {
         "zone-down": _check_zone,
         "unavailable": _check_bucket,
         "throttle": _check_table,
     }
-    _starters: dict[str, Callable] = {  # noqa: RUF012
+    _starters: ClassVar[dict[str, Callable]] = {
         "kill": _kill,
         "freeze": _freeze,
         "isolate": _isolate,
         "slow": _slow,
         "fill-disk": _fill,
     }
-    _enders: dict[str, Callable] = {  # noqa: RUF012
+    _enders: ClassVar[dict[str, Callable]] = {
         "kill": _revive,
         "freeze": _thaw,
         "slow": _hasten,

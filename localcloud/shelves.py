@@ -124,11 +124,9 @@ class Store:
                                                "SELECT shelf FROM history")
         }  # fmt: skip
         with self._lock, self._open() as database:
-            for table in ("entries", "history"):
-                database.executemany(
-                    f"DELETE FROM {table} WHERE shelf = ?",  # noqa: S608
-                    [(uid,) for uid in stored - known],
-                )
+            forgotten = [(uid,) for uid in stored - known]
+            database.executemany("DELETE FROM entries WHERE shelf = ?", forgotten)
+            database.executemany("DELETE FROM history WHERE shelf = ?", forgotten)
 
     def close(self) -> None:
         if self._database is not None:

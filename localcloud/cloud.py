@@ -129,6 +129,8 @@ class Cloud:
 
     def close(self) -> None:
         """Take our hooks out of moto again."""
+        for service in self.services:
+            service.close()
         self.store.close()
         for uninstall in reversed(self._uninstall):
             uninstall()

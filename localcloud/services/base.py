@@ -67,6 +67,9 @@ class Service:
         """The same names as the world sees them: loopback addresses reachable from this machine."""
         return {}
 
+    def close(self) -> None:
+        """The cloud ends: let go of files."""
+
     def rows(self) -> list[Row]:
         """What `localcloud status` shows."""
         return []

@@ -116,7 +116,7 @@ def test_the_command_lists_every_call():
     )  # fmt: skip
     listed = json.loads(done.stdout)
     assert listed["ec2"]["RunInstances"] == "real"
-    assert listed["sns"]["Publish"] == "kept"
+    assert listed["sns"]["Publish"] == "real"
     assert listed["rds"]["CreateDBCluster"] == "refused"
 
 

@@ -1,0 +1,1 @@
+"""SNS: topics whose subscribers get mail, in a mailbox on this machine."""

@@ -31,7 +31,7 @@ class Measuring(Service):
             return
         whole, known = minute != self._minute, self._slot >= 0
         self._slot, self._minute = slot, minute
-        # a minute that nobody watched from its beginning is not told of: its counters are read
+        # at first counters are read only: what is told of has happened since
         self._thread = threading.Thread(
             target=self.round, args=(minute, whole, known), name="cloudwatch", daemon=True
         )

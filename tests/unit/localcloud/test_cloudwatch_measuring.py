@@ -66,7 +66,7 @@ def test_a_minute_is_published_when_it_is_over(cloud, measuring):
         cloud.service(Metrics).clock = lambda seconds=seconds: NOON + seconds
         measuring.reconcile()
         finish(measuring)
-    # the minute in which the process started is not told of: it was not seen whole
+    # at -5 counters were read, and nothing was published
     assert published(cloud) == [(-60, 3), (0, 3)]
 
 

@@ -11,6 +11,15 @@ from localcloud.services.instances import Instances, user_data
 from localcloud.settings import ACCOUNT, REGION
 
 ROLE_SESSION = 6 * 3600
+# Of an instance of an Auto Scaling group, by its state; others go into service.
+TARGETS = {
+    "Terminating": "Terminated",
+    "Terminating:Wait": "Terminated",
+    "Terminating:Proceed": "Terminated",
+    "EnteringStandby": "Standby",
+    "Standby": "Standby",
+    "Detaching": "Detached",
+}
 
 
 class InstanceMetadata(Service):
@@ -44,6 +53,7 @@ class InstanceMetadata(Service):
         return {
             "ami-id": instance.image_id,
             "ami-launch-index": str(instance.ami_launch_index),
+            "autoscaling": self._autoscaling(instance),
             "block-device-mapping": {
                 "ami": instance.root_device_name.removeprefix("/dev/"),
                 "root": instance.root_device_name,
@@ -117,6 +127,14 @@ class InstanceMetadata(Service):
             "instance-action": document(action="terminate", time=f"{notice:%Y-%m-%dT%H:%M:%SZ}"),
             "termination-time": f"{notice:%Y-%m-%dT%H:%M:%SZ}",
         }
+
+    def _autoscaling(self, instance) -> dict | None:
+        """Where an instance of a group is on its way to; it acts on that for lifecycle hooks."""
+        group = getattr(instance, "autoscaling_group", None)
+        member = group.member(instance.id) if group else None
+        if member is None:
+            return None
+        return {"target-lifecycle-state": TARGETS.get(member.lifecycle_state, "InService")}
 
     def _iam(self, instance) -> dict | None:
         association = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)

@@ -224,6 +224,14 @@ def site(ec2):
 
 
 @pytest.fixture
+def scene(cloud, ec2, site):
+    """What groups of Auto Scaling need, on a clock of its own."""
+    from unit.localcloud.scaling import Scene
+
+    return Scene(cloud, ec2, site)
+
+
+@pytest.fixture
 def launch(ec2, site):
     """Start an instance and return it as DescribeInstances shows it."""
 

@@ -1,10 +1,7 @@
 """moto answers as AWS does where modules need it."""
 
 import pytest
-from botocore.exceptions import ClientError
 from unit.localcloud.conftest import client
-
-from localcloud.services.instances import Instances
 
 
 @pytest.fixture
@@ -21,67 +18,6 @@ def template(ec2, site, cloud):
             "IamInstanceProfile": {"Name": "web"},
         },
     )["LaunchTemplate"]["LaunchTemplateId"]
-
-
-@pytest.fixture
-def group(ec2, site, template):
-    second = ec2.create_subnet(
-        VpcId=site["vpc"], CidrBlock="10.9.2.0/24", AvailabilityZone="us-east-1b"
-    )["Subnet"]["SubnetId"]  # fmt: skip
-    autoscaling = client("autoscaling")
-    autoscaling.create_auto_scaling_group(
-        AutoScalingGroupName="web",
-        MinSize=0,
-        MaxSize=4,
-        DesiredCapacity=4,
-        LaunchTemplate={"LaunchTemplateId": template},
-        VPCZoneIdentifier=f"{site['subnet']},{second}",
-    )
-    return autoscaling
-
-
-def test_a_group_spreads_its_hosts_over_its_subnets(cloud, group):
-    zones = [each.availability_zone for each in cloud.service(Instances).all()]
-    assert sorted(zones) == ["us-east-1a"] * 2 + ["us-east-1b"] * 2
-    assert len(cloud.engine.containers()) == 4
-
-
-def test_instances_of_a_template_have_its_profile(cloud, group):
-    profiles = cloud.backend("ec2").iam_instance_profile_associations
-    assert set(profiles) == {each.id for each in cloud.service(Instances).all()}
-
-
-def test_metrics_of_a_group_can_be_disabled(group):
-    group.enable_metrics_collection(AutoScalingGroupName="web", Granularity="1Minute")
-    group.disable_metrics_collection(AutoScalingGroupName="web")
-    found = group.describe_auto_scaling_groups()["AutoScalingGroups"][0]
-    assert not found.get("EnabledMetrics")
-
-
-def test_metrics_are_enabled_and_disabled_by_name(group):
-    def enabled():
-        found = group.describe_auto_scaling_groups()["AutoScalingGroups"][0]
-        return [each["Metric"] for each in found["EnabledMetrics"]]
-
-    named = {"AutoScalingGroupName": "web"}
-    group.enable_metrics_collection(**named, Granularity="1Minute")
-    group.disable_metrics_collection(**named, Metrics=["GroupMinSize", "GroupMaxSize"])
-    assert "GroupDesiredCapacity" in enabled()
-    assert not {"GroupMinSize", "GroupMaxSize"} & set(enabled())
-    with pytest.raises(ClientError, match="ValidationError"):
-        group.disable_metrics_collection(**named, Metrics=["GroupMood"])
-
-
-def test_a_group_that_is_not_there_is_refused(group):
-    for call in (
-        lambda: group.disable_metrics_collection(AutoScalingGroupName="none"),
-        lambda: group.update_auto_scaling_group(AutoScalingGroupName="none", MinSize=0),
-        lambda: group.delete_auto_scaling_group(AutoScalingGroupName="none"),
-        lambda: group.attach_instances(AutoScalingGroupName="none"),
-        lambda: group.set_desired_capacity(AutoScalingGroupName="none", DesiredCapacity=1),
-    ):
-        with pytest.raises(ClientError, match="AutoScalingGroup none not found"):
-            call()
 
 
 def test_several_instances_all_have_the_profile(cloud, ec2, template, launch):

@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 from unit.localcloud.conftest import client, describe
 
+from localcloud.services.autoscaling.groups import AutoScaling
+
 
 def volumes(cloud, ec2, instance):
     found = describe(ec2, instance["InstanceId"])["BlockDeviceMappings"]
@@ -241,6 +243,8 @@ def test_a_group_launches_its_version(cloud, ec2, site, template):
         LaunchTemplate={**template, "Version": "3"},
         VPCZoneIdentifier=site["subnet"],
     )
+    cloud.service(AutoScaling).engine.hosts.run = lambda job: job()
+    cloud.reconcile()
     (found,) = ec2.describe_instances()["Reservations"][0]["Instances"]
     assert found["MetadataOptions"]["HttpTokens"] == "required"
     assert found["SubnetId"] == site["subnet"]

@@ -1,0 +1,13 @@
+"""Auto Scaling: groups of real hosts that are as many, as new and as healthy as was asked for.
+
+groups.py      groups as the API makes, changes and describes them; checks.py refuses what is not
+members.py     calls about single instances of a group: protection, standby, attach and detach
+lifecycle.py   lifecycle hooks
+engine.py      the round in which every group takes a step towards what it should be
+hosts.py       what the engine launches and terminates, beside the reconciler
+choice.py      which zone, type and purchase option next, and which instance is to go
+health.py      what EC2 and the load balancers say of an instance
+traffic.py     target groups: into them when in service, out of them before the end
+activities.py  what a group did and why, in AWS's words
+model.py       what is kept of a group beside moto's
+"""

@@ -55,16 +55,16 @@ options:
     description: Which query strings count, in the same manner.
     type: raw
   response_headers:
-    description: Headers by name that answers get. Of V(response_headers).
+    description: Headers by name that answers get, whatever the origin says. Of V(response_headers).
+    type: dict
+  default_headers:
+    description: Headers by name that answers get whose origin has none of that name. Of
+      V(response_headers).
     type: dict
   remove_headers:
     description: Headers that answers lose. Of V(response_headers).
     type: list
     elements: str
-  override:
-    description: Whether O(response_headers) replace what the origin says. Of V(response_headers).
-    type: bool
-    default: true
   state:
     description: Whether it exists.
     type: str
@@ -86,6 +86,8 @@ EXAMPLES = r"""
       Content-Security-Policy: default-src 'none'; sandbox
       X-Content-Type-Options: nosniff
       Cross-Origin-Resource-Policy: cross-origin
+    default_headers:
+      Cache-Control: no-store
 
 - name: Keep what differs by its query string apart
   cloudfront_policy:
@@ -189,8 +191,8 @@ def main():
             "cookies": {"type": "raw"},
             "query_strings": {"type": "raw"},
             "response_headers": {"type": "dict"},
+            "default_headers": {"type": "dict"},
             "remove_headers": {"type": "list", "elements": "str"},
-            "override": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,

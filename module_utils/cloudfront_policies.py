@@ -136,14 +136,15 @@ SECURITY = {
 
 def response_headers_config(options):
     """A response headers policy from plain headers, each put where CloudFront wants it."""
-    override, security, custom = options["override"], {}, []
-    given = options["response_headers"] or {}
-    for name in sorted(given):
-        if known := SECURITY.get(name.lower()):
-            key, read = known
-            security[key] = {"Override": override, **read(str(given[name]))}
-        else:
-            custom.append({"Header": name, "Value": str(given[name]), "Override": override})
+    security, custom = {}, []
+    for option, override in (("response_headers", True), ("default_headers", False)):
+        given = options[option] or {}
+        for name in sorted(given):
+            if known := SECURITY.get(name.lower()):
+                key, read = known
+                security[key] = {"Override": override, **read(str(given[name]))}
+            else:
+                custom.append({"Header": name, "Value": str(given[name]), "Override": override})
     removed = [{"Header": name} for name in sorted(options["remove_headers"] or [])]
     found = {
         "SecurityHeadersConfig": security,

@@ -8,6 +8,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 TIMEOUT_SECONDS = 30
+# How long a cache may have a picture after its deletion: s-maxage, and something for the way.
+CACHE_SECONDS = 75
 CSRF_FIELD = "csrfmiddlewaretoken"
 
 
@@ -127,6 +129,19 @@ class Visitor(requests.Session):
                 break
             time.sleep(int(response.headers["Retry-After"]))
         return response
+
+    def after_deletion(self, method: str, url: str, **options) -> requests.Response:
+        """The answer once it comes from the site and not from a copy of a cache on the way.
+
+        Such a cache is told of a deletion in the same moment, and hears it a little later.
+        """
+        give_up = time.monotonic() + CACHE_SECONDS
+        while True:
+            response = self.request(method, url, **options)
+            copy = "Hit" in response.headers.get("X-Cache", "") and response.status_code < 400
+            if not copy or time.monotonic() > give_up:
+                return response
+            time.sleep(0.5)
 
     def discard(self, public_id: str, token: str) -> None:
         # Tests delete, too: nothing to do is fine.

@@ -23,6 +23,8 @@ from localcloud.services.elbv2.haproxy import quote
 
 DIRECTORY = "/etc/edge"
 SOCKETS = "/run/edge"
+# Where the cache finds the origins (cache.vcl).
+ORIGINS = "127.0.0.1:6082"
 VIA = "1.1 localcloud (CloudFront)"
 # What is forwarded whatever the policies say: the body's description, conditions, and our own.
 ALWAYS = (
@@ -196,6 +198,8 @@ def _behaviour(distribution: Distribution, number: int, doors: tuple[int, int]) 
     if behaviour.forward.cookies.kind == "none":
         # who does not send cookies must not be given any
         lines.append("    http-request set-header x-lc-cookieless 1")
+    # of a part that is not there Varnish says itself, with the headers of the file
+    lines.append("    http-response del-header cache-control if { status 416 }")
     lines += [f"    http-response del-header {quote(each)}" for each in behaviour.removed]
     for header in behaviour.headers:
         there = "" if header.override else f" if !{{ res.hdr({header.name}) -m found }}"
@@ -203,7 +207,29 @@ def _behaviour(distribution: Distribution, number: int, doors: tuple[int, int]) 
             f"    http-response set-header {header.name} {quote(_literal(header.value))}{there}"
         )
     lines.append(f"    server cache unix@{SOCKETS}/cache.sock")
+    if not pages:
+        lines += _past_the_cache(behaviour)
     return "\n".join(lines) + "\n"
+
+
+def _past_the_cache(behaviour: Behaviour) -> list[str]:
+    """What has a body goes straight to the origin, and its answer back.
+
+    Varnish hears no answer while it sends: one to a body that is too large would never arrive.
+    """
+    past = "if { var(txn.past) -m bool }"
+    lines = [
+        "    http-request set-var(txn.past) bool(true) if !METH_GET",
+        f'    http-response set-header x-cache "Miss from cloudfront" {past}',
+        f'    http-response set-header x-cache "Error from cloudfront" {past} {{ status ge 400 }}',
+    ]
+    if behaviour.forward.cookies.kind == "none":
+        lines.append(f"    http-response del-header set-cookie {past}")
+    return [
+        *lines,
+        f"    use-server origins {past}",
+        f"    server origins {ORIGINS} weight 0",
+    ]
 
 
 def _key(distribution: Distribution, behaviour: Behaviour) -> list[str]:
@@ -370,7 +396,7 @@ def _origins(distributions: list[Distribution]) -> str:
     lines = [
         "# origins",
         "frontend origins",
-        "    bind 127.0.0.1:6082",
+        f"    bind {ORIGINS}",
         "    http-request set-var(txn.origin) req.hdr(x-lc-origin)",
         "    http-request set-var(txn.tls) req.hdr(x-lc-tls)",
         "    http-request set-var(txn.host) req.hdr(x-lc-host)",

@@ -221,7 +221,7 @@ CACHE = {
 
 
 def headers(**given):
-    options = {"name": "p", "comment": "", "override": True, "remove_headers": None}
+    options = {"name": "p", "comment": "", "default_headers": None, "remove_headers": None}
     given = {name.replace("_", "-"): value for name, value in given.items()}
     return policies.policy_config("response_headers", options | {"response_headers": given})
 
@@ -266,6 +266,21 @@ def test_headers_go_where_cloudfront_wants_them(name, value, key, expected):
 
     assert config["SecurityHeadersConfig"] == {key: {"Override": True, **expected}}
     assert "CustomHeadersConfig" not in config
+
+
+def test_default_headers_leave_alone_what_the_origin_says():
+    options = {"name": "p", "comment": "", "remove_headers": None}
+    options["response_headers"] = {"X-Content-Type-Options": "nosniff"}
+    options["default_headers"] = {"Cache-Control": "no-store", "Referrer-Policy": "origin"}
+    config = policies.policy_config("response_headers", options)
+
+    assert config["CustomHeadersConfig"]["Items"] == [
+        {"Header": "Cache-Control", "Value": "no-store", "Override": False}
+    ]
+    assert config["SecurityHeadersConfig"] == {
+        "ContentTypeOptions": {"Override": True},
+        "ReferrerPolicy": {"Override": False, "ReferrerPolicy": "origin"},
+    }
 
 
 def test_other_headers_are_custom_ones_in_whatever_order():

@@ -1,7 +1,14 @@
 """The edge's configuration: what the cache's key is made of, and what the origin gets to see."""
 
 from localcloud.services.cloudfront import haproxy
-from localcloud.services.cloudfront.model import Behaviour, Distribution, Origin, Parts, Selection
+from localcloud.services.cloudfront.model import (
+    Behaviour,
+    Distribution,
+    ErrorResponse,
+    Origin,
+    Parts,
+    Selection,
+)
 
 SOME = Parts(
     headers=Selection("some", ("accept-language",)),
@@ -10,13 +17,14 @@ SOME = Parts(
 )
 
 
-def render(key):
+def render(key, errors=()):
     distribution = Distribution(
         id="E1",
         arn="arn:aws:cloudfront::123456789012:distribution/E1",
         names=("a.cloudfront.net",),
         origins=(Origin("site", "site.example"),),
         behaviours=(Behaviour(None, "site", key=key, forward=key),),
+        errors=errors,
     )
     return haproxy.render([distribution], {}, "proof", (8080, 8443))
 
@@ -61,3 +69,9 @@ def test_the_origin_sees_the_parameters_and_cookies_that_are_named():
     assert "http-request set-uri %[path]" in nothing
     assert "http-request del-header cookie" in nothing
     assert "txn.query" not in nothing
+
+
+def test_a_body_goes_past_the_cache_unless_a_page_may_take_its_answers_place():
+    assert "use-server origins if { var(txn.past) -m bool }" in render(SOME)
+    page = ErrorResponse(code=503, ttl=0, page="/closed.html", status=503)
+    assert "use-server" not in render(SOME, (page,))

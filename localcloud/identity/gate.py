@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import localcloud.identity.targets_autoscaling
+import localcloud.identity.targets_cloudfront
 import localcloud.identity.targets_dynamodb
 import localcloud.identity.targets_ec2
 import localcloud.identity.targets_iam

@@ -334,3 +334,42 @@ def test_a_presigned_address_is_as_good_as_its_signer(api, user):
     assert read(api.client("s3", **signed), ExpiresIn=-10) == 400
     assert read(user()("s3", **signed)) == 403
     assert read(api.client("s3", signature_version="s3")) == 400  # AWS's second version
+
+
+def test_rights_on_a_distribution_are_for_it_alone(cloud, user):
+    ours, other = "EOURS00000001", "EOTHER0000001"
+    named = "arn:aws:cloudfront::123456789012:distribution/{}".format
+    cloud.backend("cloudfront", "aws").tagger.tag_resource(
+        named(ours), [{"Key": "Project", "Value": "mustache"}]
+    )
+    tagged = {"Condition": {"StringEquals": {"aws:ResourceTag/Project": "mustache"}}}
+    app = user(allow("cloudfront:CreateInvalidation", resource=named(ours)))("cloudfront")
+    owner = user(allow("cloudfront:DeleteDistribution", **tagged), "owner")("cloudfront")
+    batch = {"Paths": {"Quantity": 1, "Items": ["/media/a"]}, "CallerReference": "1"}
+
+    for identity, said in ((ours, "NoSuchDistribution"), (other, "AccessDenied")):
+        asked = {"DistributionId": identity, "InvalidationBatch": batch}
+        assert code(app.create_invalidation, **asked) == said
+        assert code(owner.delete_distribution, Id=identity, IfMatch="E1") == said
+    assert code(app.get_distribution, Id=ours) == "AccessDenied"
+
+
+def test_a_distribution_is_made_with_the_tags_that_a_policy_wants(user):
+    tagged = {"Condition": {"StringEquals": {"aws:RequestTag/Project": "mustache"}}}
+    resource = "arn:aws:cloudfront::123456789012:distribution/*"
+    maker = user(allow("cloudfront:CreateDistribution*", resource=resource, **tagged))("cloudfront")
+    config = {
+        "CallerReference": "1", "Comment": "", "Enabled": True,
+        "Origins": {"Quantity": 1, "Items": [{"Id": "o", "DomainName": "o.example"}]},
+        "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "allow-all"},
+    }  # fmt: skip
+
+    def made(project):
+        tags = {"Items": [{"Key": "Project", "Value": project}]}
+        return code(
+            maker.create_distribution_with_tags,
+            DistributionConfigWithTags={"DistributionConfig": config, "Tags": tags},
+        )
+
+    assert made("other") == "AccessDenied"
+    assert made("mustache") != "AccessDenied"

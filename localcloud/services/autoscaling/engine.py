@@ -27,6 +27,7 @@ from localcloud.services.autoscaling.model import (
     Member,
     Origin,
 )
+from localcloud.services.autoscaling.refresh import running
 from localcloud.services.autoscaling.traffic import Traffic
 
 log = logging.getLogger("localcloud.autoscaling")
@@ -45,6 +46,7 @@ class Engine:
         self.health = Health(cloud)
         self.traffic = Traffic(cloud)
         self.steps = []  # what else is done for a group in each round: step(group, now)
+        self.losses = []  # who is told that an instance was not well: lost(group, member, why)
 
     def groups(self) -> list[Group]:
         found = self.cloud.backend("autoscaling").autoscaling_groups.values()
@@ -133,6 +135,7 @@ class Engine:
         waits.expire(member, now)
         if member.abandoned:
             member.activity.finish(now, "Cancelled", member.abandoned)
+            self._lost(group, member, member.abandoned)
             self.end(group, member, now, at(
                 now, "an instance was taken out of service in response to a user's lifecycle "
                 "action that was abandoned",
@@ -205,10 +208,15 @@ class Engine:
             if member.leaving or member.lifecycle_state == STANDBY:
                 continue
             if member.unhealthy_because and not group.suspends("ReplaceUnhealthy"):
+                self._lost(group, member, member.unhealthy_because)
                 self.end(group, member, now, at(
                     now, "an instance was taken out of service in response to "
                     + member.unhealthy_because,
                 ))  # fmt: skip
+
+    def _lost(self, group: Group, member: Member, why: str) -> None:
+        for each in self.losses:
+            each(group, member, why)
 
     def _scale(self, group: Group, now: datetime) -> None:
         flying = self.hosts.flying(group)
@@ -310,6 +318,7 @@ class Engine:
         quiet = all(each.in_service and not each.extra for each in group.members)
         if (
             group.suspends("AZRebalance")
+            or running(group) is not None
             or not quiet
             or self.hosts.flying(group)
             or len(counted) != group.desired_capacity

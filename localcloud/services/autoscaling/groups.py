@@ -156,6 +156,12 @@ class AutoScaling(Service):
         checks.health_check(params.get("HealthCheckType"))
         checks.termination_policies(params.get("TerminationPolicies"))
         launches = self._launches(params, group)
+        if launches and group.desired_configuration is not None:
+            raise invalid(
+                "An active instance refresh with a desired configuration exists. All configuration "
+                "options derived from the desired configuration are not available for update while "
+                "the instance refresh is active."
+            )
         if params.get("VPCZoneIdentifier") or params.get("AvailabilityZones"):
             group._set_azs_and_vpcs(
                 params.get("AvailabilityZones") or [], params.get("VPCZoneIdentifier"), update=True

@@ -1,0 +1,222 @@
+"""A group of small hosts behind a load balancer: born, lost, renewed, taken back, and its end."""
+
+import time
+
+import pytest
+from cloud.conftest import allow, wait_until
+from cloud.test_alb import SERVER
+
+pytestmark = pytest.mark.cloud
+
+WEB = {"AutoScalingGroupName": "web"}
+LAUNCHING, ENDING = (
+    f"autoscaling:EC2_INSTANCE_{each}" for each in ("LAUNCHING", "TERMINATING")
+)  # fmt: skip
+
+
+class Group:
+    """The group ``web`` as the API shows it."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.api = cloud.client("autoscaling")
+
+    def states(self) -> dict[str, str]:
+        found = self.api.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])
+        return {
+            each["InstanceId"]: each["LifecycleState"]
+            for group in found["AutoScalingGroups"]
+            for each in group["Instances"]
+        }
+
+    def there(self) -> set[str]:
+        return {name for name, state in self.states().items() if state == "InService"}
+
+    def admit(self) -> None:
+        """What the hosts would say by themselves once they are ready."""
+        for name, state in self.states().items():
+            if state == "Pending:Wait":
+                self.api.complete_lifecycle_action(
+                    **WEB,
+                    LifecycleHookName="ready",
+                    InstanceId=name,
+                    LifecycleActionResult="CONTINUE",
+                )
+
+    def settles(self, count: int, without=(), seconds: float = 60) -> set[str]:
+        """Wait for so many hosts in service and nothing else, none of them of ``without``."""
+
+        def settled():
+            self.admit()
+            states = self.states()
+            return (
+                set(states.values()) == {"InService"}
+                and len(states) == count
+                and not set(states) & set(without)
+            )
+
+        wait_until(settled, seconds)
+        return self.there()
+
+
+@pytest.fixture(scope="module")
+def balancer(cloud, site):
+    """A load balancer in two zones, its target group, and the template of hosts behind it."""
+    ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
+    prefix = site.cidr.rsplit(".", 2)[0]
+    second = ec2.create_subnet(
+        VpcId=site.vpc, CidrBlock=f"{prefix}.7.0/24", AvailabilityZone="us-east-1b"
+    )["Subnet"]["SubnetId"]
+    tables = ec2.describe_route_tables(
+        Filters=[{"Name": "association.subnet-id", "Values": [site.public]}]
+    )["RouteTables"]
+    ec2.associate_route_table(RouteTableId=tables[0]["RouteTableId"], SubnetId=second)
+    groups = {
+        name: ec2.create_security_group(GroupName=name, Description=name, VpcId=site.vpc)["GroupId"]
+        for name in ("group-front", "group-hosts")
+    }
+    allow(ec2, groups["group-front"], 80)
+    allow(ec2, groups["group-hosts"], 8000, groups["group-front"])
+    subnets = [site.public, second]
+    made = elb.create_load_balancer(
+        Name="group", Subnets=subnets, SecurityGroups=[groups["group-front"]]
+    )["LoadBalancers"][0]
+    targets = elb.create_target_group(
+        Name="group", Protocol="HTTP", Port=8000, VpcId=site.vpc, HealthCheckPath="/readyz",
+        HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2,
+    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+    elb.modify_target_group_attributes(
+        TargetGroupArn=targets,
+        Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}],
+    )
+    elb.create_listener(
+        LoadBalancerArn=made["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": targets}],
+    )
+    template = ec2.create_launch_template(
+        LaunchTemplateName="web",
+        LaunchTemplateData={
+            "ImageId": site.image,
+            "InstanceType": "t3.micro",
+            "KeyName": "test",
+            "SecurityGroupIds": [site.group, groups["group-hosts"]],
+            "UserData": encoded(SERVER),
+            "MetadataOptions": {"HttpTokens": "required"},
+        },
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    yield {
+        "name": made["DNSName"],
+        "targets": targets,
+        "subnets": subnets,
+        "template": template,
+    }
+    elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
+
+
+@pytest.fixture(scope="module")
+def group(cloud, balancer):
+    """Two hosts, which wait for their launch hook, and for another before their end."""
+    api = cloud.client("autoscaling")
+    hooks = [
+        {"LifecycleHookName": "ready", "LifecycleTransition": LAUNCHING, "HeartbeatTimeout": 120},
+        {
+            "LifecycleHookName": "goodbye",
+            "LifecycleTransition": ENDING,
+            "HeartbeatTimeout": 30,
+            "DefaultResult": "CONTINUE",
+        },
+    ]
+    api.create_auto_scaling_group(
+        **WEB, MinSize=0, MaxSize=4, DesiredCapacity=2,
+        LaunchTemplate={"LaunchTemplateId": balancer["template"], "Version": "1"},
+        VPCZoneIdentifier=",".join(balancer["subnets"]), TargetGroupARNs=[balancer["targets"]],
+        HealthCheckType="ELB", HealthCheckGracePeriod=20, LifecycleHookSpecificationList=hooks,
+    )  # fmt: skip
+    yield Group(cloud)
+    api.delete_auto_scaling_group(**WEB, ForceDelete=True)
+    wait_until(
+        lambda: (
+            not api.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])["AutoScalingGroups"]
+        )
+    )
+
+
+def encoded(script: str) -> str:
+    import base64
+
+    return base64.b64encode(script.encode()).decode()
+
+
+def target_state(cloud, instance: dict) -> str:
+    """What the host reads of its own metadata."""
+    return cloud.ssh(
+        instance["PublicIpAddress"],
+        "token=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
+        'http://169.254.169.254/latest/api/token); curl -s -H "X-aws-ec2-metadata-token: $token" '
+        "http://169.254.169.254/latest/meta-data/autoscaling/target-lifecycle-state",
+    )
+
+
+def instances(cloud, ids) -> dict[str, dict]:
+    found = cloud.client("ec2").describe_instances(InstanceIds=list(ids))["Reservations"]
+    return {
+        each["InstanceId"]: each for reservation in found for each in reservation["Instances"]
+    }  # fmt: skip
+
+
+def healthy(cloud, arn: str) -> set[str]:
+    found = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)
+    return {
+        each["Target"]["Id"]
+        for each in found["TargetHealthDescriptions"]
+        if each["TargetHealth"]["State"] == "healthy"
+    }
+
+
+def test_hosts_wait_for_their_hook_and_are_spread_over_the_zones(cloud, group, balancer):
+    wait_until(lambda: list(group.states().values()) == ["Pending:Wait"] * 2)
+    found = instances(cloud, group.states())
+    zones = {each["Placement"]["AvailabilityZone"] for each in found.values()}
+    assert zones == {"us-east-1a", "us-east-1b"}
+    assert healthy(cloud, balancer["targets"]) == set()
+    assert target_state(cloud, next(iter(found.values()))) == "InService"
+    there = group.settles(2)
+    wait_until(lambda: healthy(cloud, balancer["targets"]) == there)
+
+
+def test_a_host_that_dies_is_replaced(cloud, group, balancer):
+    lost, kept = sorted(group.there())
+    cloud.run("fault", "kill", lost)
+    there = group.settles(2, [lost])
+    assert kept in there
+    wait_until(lambda: healthy(cloud, balancer["targets"]) == there)
+
+
+def test_after_a_crash_the_group_goes_on(cloud, group, balancer):
+    before = group.there()
+    group.api.set_desired_capacity(**WEB, DesiredCapacity=3)
+    time.sleep(1)
+    cloud.kill()
+    cloud.run("up")
+    assert group.settles(3) > before
+    group.api.set_desired_capacity(**WEB, DesiredCapacity=2)
+    group.settles(2, seconds=90)
+
+
+def test_the_end_waits_for_its_hook(cloud, group, balancer):
+    """The host has no requests any more by then, and knows that it is to go."""
+    (leaving, *_) = sorted(group.there())
+    group.api.terminate_instance_in_auto_scaling_group(
+        InstanceId=leaving, ShouldDecrementDesiredCapacity=False
+    )
+    wait_until(lambda: group.states().get(leaving) == "Terminating:Wait")
+    assert leaving not in healthy(cloud, balancer["targets"])
+    assert target_state(cloud, instances(cloud, [leaving])[leaving]) == "Terminated"
+    group.api.complete_lifecycle_action(
+        **WEB, LifecycleHookName="goodbye", InstanceId=leaving, LifecycleActionResult="CONTINUE"
+    )
+    there = group.settles(2, [leaving])
+    wait_until(lambda: healthy(cloud, balancer["targets"]) == there)
+    assert instances(cloud, [leaving])[leaving]["State"]["Name"] == "terminated"

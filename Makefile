@@ -123,8 +123,9 @@ test-cloud: test-packages ## real hosts: the local cloud, the stages, Molecule
 	pytest tests/cloud -p no:randomly
 
 # A quarter of an hour on its own, with a machine to itself: it measures what visitors notice.
-# `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`; `CLIMB=` for all. `PACE=aws`: the
-# local cloud with AWS's manners, which takes some minutes more.
+# `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`, `lighter`, `straight-to-adapt`,
+# `cached-sessions`; `CLIMB=` for all. `PACE=aws`: the local cloud with AWS's manners, which takes some
+# minutes more.
 CLIMB ?= up-and-down
 PACE ?= instant
 

@@ -19,6 +19,7 @@ from tests.localhost import resolve_localhost
 ENVIRONMENT = "ladder"
 # Faster than one client may go; its limit is for visitors, and all of ours share an address.
 NO_LIMIT = {"app_settings": {"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}}
+CACHED_SESSIONS = {"stores": {"sessions": "elasticache"}}
 # What the local cloud has from the start.
 OF_THE_CLOUD = ("certificate authority", "AMI")
 # As AWS does, it names an instance for an hour after its end.
@@ -46,6 +47,9 @@ CLIMBS = {
         50,
     ),
     "thousand-pictures": ([to(1), to(2, refused=10), DESTROY], 1000),
+    "lighter": ([to(3), to(4), to(3), DESTROY], 1000),
+    "straight-to-adapt": ([to(1), to(4, refused=10), to(1, refused=10), DESTROY], 200),
+    "cached-sessions": ([to(4), to(4, my_values=CACHED_SESSIONS), to(4), DESTROY], 50),
     # The only host stops to change its type.
     "bigger-box": ([to(1), to(1, web_instance_type="t3.medium", down=60), DESTROY], 200),
 }

@@ -1,7 +1,8 @@
-"""No page of one visitor reaches another, through a cache on the way that goes by Cache-Control alone.
+"""No page of one visitor reaches another, through a cache that goes by Cache-Control alone.
 
-The cache knows addresses and no cookies, as a CDN does; `Vary` means nothing to it. Two visitors with
-sessions and pictures of their own ask for every address that the resolver knows, one after the other.
+The cache knows addresses and no cookies, as a CDN does; `Vary` means nothing to it. Two visitors
+with sessions and pictures of their own ask for every address that the resolver knows, one after
+the other.
 """
 
 import re
@@ -9,11 +10,10 @@ from dataclasses import dataclass, field
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.middleware.csrf import _does_token_match as belongs_to  # the only one who unmasks them
+from django.middleware.csrf import _does_token_match as belongs_to
 from django.test import Client
 from service import caching
 from service.pictures.records import records
-
 from tests.service.test_caching import ROUTES, filled
 
 pytestmark = pytest.mark.django_db

@@ -36,6 +36,7 @@ from localcloud.services.cloudfront.edge import RECIPE, VOLUME, Edge
 from localcloud.services.cloudfront.haproxy import Target
 from localcloud.services.cloudfront.logs import AccessLogs
 from localcloud.services.cloudfront.policies import Policies, check_match, invalid, new_id
+from localcloud.services.cloudfront.traffic import Traffic
 from localcloud.services.cloudfront.translate import items
 from localcloud.services.managed import FAILURES, ManagedService
 from localcloud.services.route53 import Route53
@@ -266,6 +267,11 @@ class Distributions(ManagedService):
         ]
 
     # what the rest of CloudFront asks
+
+    @property
+    def traffic(self) -> Traffic:
+        """What the edge has served."""
+        return self._logs.traffic
 
     def apply(self) -> None:
         """Make the edge as the API says; make it when there is something to serve, and remove it

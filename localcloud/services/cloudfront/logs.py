@@ -6,13 +6,17 @@ Format: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/stand
 import gzip
 import secrets
 import time
+from collections import deque
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from localcloud.services.elbv2 import accesslog
+from localcloud.logsocket import LogSocket
+from localcloud.services.cloudfront.traffic import Traffic
 
 # CloudFront delivers within an hour, and most of it within minutes.
 FLUSH_SECONDS = 60
+WAITING = 100_000
+"""Lines that may wait to be looked at."""
 FIELDS = (
     "date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method", "cs(Host)", "cs-uri-stem",
     "sc-status", "x-edge-result-type", "x-edge-request-id", "x-host-header", "cs-protocol",
@@ -45,11 +49,13 @@ def line(entry: dict, domain: str, now: datetime) -> str:
 
 
 class AccessLogs:
-    """What the edge has logged and nobody has shipped yet."""
+    """What the edge has logged and nobody has shipped yet; ``traffic`` counts all of it."""
 
     def __init__(self, cloud):
         self.cloud = cloud
-        self._sockets: dict[str, object] = {}
+        self.traffic = Traffic()
+        self._sockets: dict[str, LogSocket] = {}
+        self._entries: deque[tuple[dict, datetime]] = deque(maxlen=WAITING)
         self._lines: dict[str, list[str]] = {}
         self._flushed = time.monotonic()
 
@@ -57,18 +63,21 @@ class AccessLogs:
         """Take what the edge has logged; ship it when its time has come."""
         host = edge.host.id
         if host not in self._sockets:
-            self._sockets[host] = accesslog.receive(edge.haproxy.directory / "log.sock")
-        now = datetime.now(UTC)
-        while True:
-            try:
-                entry = accesslog.record(self._sockets[host].recv(65536))
-            except BlockingIOError:
-                break
-            found = distributions.get((entry or {}).get("distribution"))
+            path = edge.haproxy.directory / "log.sock"
+            self._sockets[host] = LogSocket(path, self._take)
+        while self._entries:
+            entry, at = self._entries.popleft()
+            found = distributions.get(entry.get("distribution"))
             if found and found.config["Logging"].get("Enabled"):
-                self._lines.setdefault(found.id, []).append(line(entry, found.domain_name, now))
+                self._lines.setdefault(found.id, []).append(line(entry, found.domain_name, at))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush(distributions)
+
+    def _take(self, entry: dict) -> None:
+        """A line has come; the edge's own clock tells seconds only, in its zone."""
+        now = datetime.now(UTC)
+        self.traffic.add(entry, now.timestamp())
+        self._entries.append((entry, now))
 
     def flush(self, distributions: dict) -> None:
         """Ship what there is."""

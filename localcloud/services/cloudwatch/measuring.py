@@ -7,7 +7,13 @@ from typing import ClassVar
 from localcloud.services.base import Service
 from localcloud.services.cloudwatch.alarms import SHORTEST, Alarms
 from localcloud.services.cloudwatch.metrics import MINUTE, Metrics
+from localcloud.services.cloudwatch.sources.balancers import BalancerMetrics
 from localcloud.services.cloudwatch.sources.base import Source
+from localcloud.services.cloudwatch.sources.caches import CacheMetrics
+from localcloud.services.cloudwatch.sources.databases import DatabaseMetrics
+from localcloud.services.cloudwatch.sources.distributions import DistributionMetrics
+from localcloud.services.cloudwatch.sources.groups import GroupMetrics
+from localcloud.services.cloudwatch.sources.instances import InstanceMetrics
 
 log = logging.getLogger("localcloud.cloudwatch")
 
@@ -15,7 +21,10 @@ log = logging.getLogger("localcloud.cloudwatch")
 class Measuring(Service):
     """Publishes AWS's own metrics, as far as what they tell of is here."""
 
-    sources: ClassVar[tuple[type[Source], ...]] = ()
+    sources: ClassVar[tuple[type[Source], ...]] = (
+        InstanceMetrics, BalancerMetrics, DatabaseMetrics, CacheMetrics, DistributionMetrics,
+        GroupMetrics,
+    )  # fmt: skip
 
     def __init__(self, cloud):
         super().__init__(cloud)

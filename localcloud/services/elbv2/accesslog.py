@@ -6,10 +6,8 @@ Format: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load
 import gzip
 import json
 import secrets
-import socket
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from localcloud.settings import ACCOUNT, REGION
 
@@ -31,27 +29,6 @@ def may_deliver(policy: bytes | None, bucket: str, prefix: str) -> bool:
         and any(fnmatchcase(f"{folder}log", each) for each in _list(statement["Resource"]))
         for statement in _list(statements)
     )
-
-
-def receive(path: Path) -> socket.socket:
-    """The socket that a node's HAProxy logs to."""
-    path.unlink(missing_ok=True)
-    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    receiver.bind(str(path))
-    receiver.setblocking(False)
-    return receiver
-
-
-def record(datagram: bytes) -> dict | None:
-    """The JSON object in a syslog line of HAProxy, None for its other messages."""
-    text = datagram.decode(errors="replace")
-    start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        return json.loads(text[start:])
-    except ValueError:
-        return None
 
 
 def line(entry: dict, balancer: str, groups: dict[str, str], certificate: str = "-") -> str:

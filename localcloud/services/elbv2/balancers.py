@@ -19,6 +19,7 @@ from localcloud.services.elbv2 import accesslog, translate
 from localcloud.services.elbv2.logs import AccessLogs
 from localcloud.services.elbv2.node import RECIPE, VOLUME, Node
 from localcloud.services.elbv2.refusals import check_actions
+from localcloud.services.elbv2.traffic import Traffic
 from localcloud.services.managed import FAILURES, ManagedService
 
 log = logging.getLogger("localcloud.elbv2")
@@ -289,6 +290,11 @@ class LoadBalancers(ManagedService):
             Node(self.appliances, host, self._since.setdefault(host.id, {}))
             for host in balancer.nodes
         ]
+
+    @property
+    def traffic(self) -> Traffic:
+        """What all nodes have served."""
+        return self._logs.traffic
 
     def in_service(self, host: Host) -> bool:
         """Whether it answered lately."""

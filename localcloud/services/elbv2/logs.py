@@ -1,18 +1,26 @@
 """Access logs on their way from the nodes to the bucket that the customer named."""
 
 import time
+from collections import deque
 from datetime import UTC, datetime
 
+from localcloud.logsocket import LogSocket
 from localcloud.services.elbv2 import accesslog
 from localcloud.services.elbv2.node import Node
+from localcloud.services.elbv2.traffic import Traffic
+
+WAITING = 100_000
+"""Lines of a node that may wait to be looked at."""
 
 
 class AccessLogs:
-    """What nodes have logged and nobody has shipped yet."""
+    """What nodes have logged and nobody has shipped yet; ``traffic`` counts all of it."""
 
     def __init__(self, cloud):
         self.cloud = cloud
-        self._sockets: dict[str, object] = {}
+        self.traffic = Traffic()
+        self._sockets: dict[str, LogSocket] = {}
+        self._entries: dict[str, deque[dict]] = {}
         self._lines: dict[str, list[str]] = {}
         self._flushed: dict[str, float] = {}
 
@@ -21,11 +29,19 @@ class AccessLogs:
         receiver = self._sockets.pop(host.id, None)
         if receiver:
             receiver.close()
+        self._entries.pop(host.id, None)
 
     def listen(self, node: Node) -> None:
         """Be there when the node logs."""
-        if node.host.id not in self._sockets:
-            self._sockets[node.host.id] = accesslog.receive(node.haproxy.directory / "log.sock")
+        host = node.host.id
+        if host not in self._sockets:
+            waiting = self._entries.setdefault(host, deque(maxlen=WAITING))
+
+            def take(entry: dict) -> None:
+                self.traffic.add(host, entry)
+                waiting.append(entry)
+
+            self._sockets[host] = LogSocket(node.haproxy.directory / "log.sock", take)
 
     def collect(self, balancer) -> None:
         """Take what the nodes have logged; ship it when its time has come."""
@@ -50,14 +66,9 @@ class AccessLogs:
 
     def _records(self, balancer):
         for host in balancer.nodes:
-            receiver = self._sockets.get(host.id)
-            while receiver:
-                try:
-                    entry = accesslog.record(receiver.recv(65536))
-                except BlockingIOError:
-                    break
-                if entry:
-                    yield host, entry
+            waiting = self._entries.get(host.id, ())
+            while waiting:
+                yield host, waiting.popleft()
 
     def flush(self, balancer) -> None:
         """Ship what there is."""

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from localcloud import logsocket
 from localcloud.services.elbv2 import accesslog, logs
 
 ENTRY = {
@@ -64,9 +65,9 @@ def test_a_spare_server_is_its_target():
 
 def test_records_in_syslog_lines():
     text = b"<134>Nov 23 18:00:00 haproxy[7]: " + json.dumps(ENTRY).encode()
-    assert accesslog.record(text) == ENTRY
-    assert accesslog.record(b"<134>Nov 23 haproxy[7]: Server web/x is UP.") is None
-    assert accesslog.record(b"<134>Nov 23 haproxy[7]: {broken") is None
+    assert logsocket.record(text) == ENTRY
+    assert logsocket.record(b"<134>Nov 23 haproxy[7]: Server web/x is UP.") is None
+    assert logsocket.record(b"<134>Nov 23 haproxy[7]: {broken") is None
 
 
 def test_objects_are_named_as_awss():

@@ -40,32 +40,37 @@ class Alarms(Service):
     # the API's calls
 
     @hook(CloudWatchResponse, "put_metric_alarm", "self")
-    def put(self, original, response):
-        asked = response._get_params()
-        refusals.check_alarm(asked)
-        alarms = response.cloudwatch_backend.alarms
-        before = alarms.get(asked["AlarmName"])
-        tags = response.cloudwatch_backend.tagger
-        kept_tags = before and dict(tags.get_tag_dict_for_resource(before.alarm_arn))
-        answer = original(response)
-        alarm = alarms[asked["AlarmName"]]
-        now = self._now()
-        alarm.configuration_updated_timestamp = _naive(now)
+    def check(self, original, response):
+        refusals.check_alarm(response._get_params())
+        return original(response)
+
+    @hook(CloudWatchBackend, "put_metric_alarm",
+          "self, name, namespace, metric_name, comparison_operator, evaluation_periods, period, "
+          "threshold, statistic, description, dimensions, alarm_actions, metric_data_queries, "
+          "datapoints_to_alarm, extended_statistic, ok_actions, insufficient_data_actions, unit, "
+          "actions_enabled, treat_missing_data, evaluate_low_sample_count_percentile, "
+          "threshold_metric_id, rule, tags")  # fmt: skip
+    def put(self, original, backend, name, *args, **kwargs):
+        """Also for other services, which make alarms of their own."""
+        before = backend.alarms.get(name)
+        tagger = backend.tagger
+        tags = before and tagger.get_tag_dict_for_resource(before.alarm_arn)
+        alarm = original(backend, name, *args, **kwargs)
+        now = _naive(self._now())
+        alarm.configuration_updated_timestamp = now
         if before:
             # an update leaves the state as it is, and the tags
-            for name in STATE_ATTRIBUTES:
-                setattr(alarm, name, getattr(before, name, None))
-            tags.delete_all_tags_for_resource(alarm.alarm_arn)
-            tags.tag_resource(alarm.alarm_arn, tags.convert_dict_to_tags_input(kept_tags))
+            for attribute in STATE_ATTRIBUTES:
+                setattr(alarm, attribute, getattr(before, attribute, None))
+            tagger.delete_all_tags_for_resource(alarm.alarm_arn)
+            tagger.tag_resource(alarm.alarm_arn, tagger.convert_dict_to_tags_input(tags))
         else:
             alarm.state_value = INSUFFICIENT
             alarm.state_reason_data = None
-            alarm.state_updated_timestamp = alarm.state_transitioned_timestamp = _naive(now)
-        verb = "updated" if before else "created"
-        self._history.note(
-            alarm, CONFIGURED, f'Alarm "{alarm.name}" {verb}', {"type": verb.capitalize()[:-1]}
-        )
-        return answer
+            alarm.state_updated_timestamp = alarm.state_transitioned_timestamp = now
+        verb, kind = ("updated", "Update") if before else ("created", "Create")
+        self._history.note(alarm, CONFIGURED, f'Alarm "{name}" {verb}', {"type": kind})
+        return alarm
 
     @hook(CloudWatchBackend, "delete_alarms", "self, alarm_names")
     def delete(self, original, backend, alarm_names):

@@ -8,11 +8,13 @@ from unit.localcloud.test_logsocket import LINE, NOON
 from localcloud.services.cloudfront.distributions import Distributions
 from localcloud.services.cloudwatch import counters
 from localcloud.services.cloudwatch.counters import Counted, Growth
-from localcloud.services.cloudwatch.sources import balancers, groups, instances
+from localcloud.services.cloudwatch.sources import balancers, caches, databases, groups, instances
 from localcloud.services.cloudwatch.sources.distributions import DistributionMetrics
+from localcloud.services.elasticache.groups import ReplicationGroups
 from localcloud.services.elbv2.balancers import LoadBalancers
 from localcloud.services.elbv2.targets import TargetGroups
 from localcloud.services.elbv2.traffic import Traffic
+from localcloud.services.rds.databases import Databases
 
 DEV = """\
 Inter-|   Receive                                                |  Transmit
@@ -271,3 +273,72 @@ def test_sizes_of_groups_that_want_them_published():
         ("GroupInServiceInstances", "shop"): 1,
         ("GroupPendingInstances", "shop"): 1,
     }
+
+
+# databases and caches
+
+
+def container(name):
+    return SimpleNamespace(name=name, pid=7, running=True)
+
+
+def test_a_database(used):
+    primary = SimpleNamespace(free=lambda: 5000, value=lambda query, owner: 12)
+    database = SimpleNamespace(
+        db_instance_identifier="shop", db_instance_class="db.t3.micro", status="available",
+        deployment=SimpleNamespace(primary=SimpleNamespace(id="rds-1")),
+    )  # fmt: skip
+    stopped = SimpleNamespace(**{**vars(database), "status": "stopped"})
+    service = SimpleNamespace(
+        all=lambda: [database, stopped], cluster=lambda each: SimpleNamespace(primary=primary)
+    )
+    fake = SimpleNamespace(
+        service={Databases: service}.get,
+        engine=SimpleNamespace(containers=lambda: {"rds-1": container("rds-1")}),
+    )
+    source = databases.DatabaseMetrics(fake)
+    list(source.measure(NOON))
+    found = told(source.measure(NOON + 60))
+    assert found["CPUUtilization", "shop"] == pytest.approx(100 * 10 / 30)
+    assert found["DatabaseConnections", "shop"] == 12
+    assert found["FreeStorageSpace", "shop"] == 5000
+    assert 0 < found["FreeableMemory", "shop"] <= 1 << 30
+
+    def silent(query, owner):
+        raise OSError("no answer")
+
+    primary.value = silent
+    assert ("DatabaseConnections", "shop") not in told(source.measure(NOON + 120))
+
+
+def test_a_node_of_a_cache(used):
+    numbers = {
+        "connected_clients": 4, "evicted_keys": 0, "keyspace_hits": 0, "keyspace_misses": 0,
+        "used_cpu_sys_main_thread": 0.0, "used_cpu_user_main_thread": 0.0,
+    }  # fmt: skip
+
+    def ask(*words):
+        numbers["keyspace_hits"] += 30
+        numbers["keyspace_misses"] += 10
+        numbers["used_cpu_user_main_thread"] += 3.0
+        return dict(numbers)
+
+    made = SimpleNamespace(cache_node_type="cache.t3.micro")
+    group = SimpleNamespace(
+        deployment=SimpleNamespace(hosts={"shop-001": SimpleNamespace(id="cache-1")}),
+        node=lambda name: SimpleNamespace(ask=ask),
+    )
+    service = SimpleNamespace(all=lambda: [made], group=lambda each: group)
+    fake = SimpleNamespace(
+        service={ReplicationGroups: service}.get,
+        engine=SimpleNamespace(containers=lambda: {"cache-1": container("cache-1")}),
+    )
+    source = caches.CacheMetrics(fake)
+    list(source.measure(NOON))
+    found = told(source.measure(NOON + 60))
+    assert found["CurrConnections", "shop-001"] == found["CurrConnections", "shop-001", "0001"] == 3
+    assert (found["CacheHits", "shop-001"], found["CacheMisses", "shop-001"]) == (30, 10)
+    assert found["Evictions", "shop-001"] == 0
+    assert found["CPUUtilization", "shop-001"] == pytest.approx(100 * 10 / 30)
+    # one thread, on one vCPU of a quarter of a core
+    assert found["EngineCPUUtilization", "shop-001"] == pytest.approx(100 * 3 / 15)

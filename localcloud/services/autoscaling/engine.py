@@ -47,6 +47,7 @@ class Engine:
         self.traffic = Traffic(cloud)
         self.steps = []  # what else is done for a group in each round: step(group, now)
         self.losses = []  # who is told that an instance was not well: lost(group, member, why)
+        self.endings = []  # who is told that a group is no more: ending(group)
 
     def groups(self) -> list[Group]:
         found = self.cloud.backend("autoscaling").autoscaling_groups.values()
@@ -85,6 +86,8 @@ class Engine:
             self.hosts.terminate(group, member)
         if not group.members and not self.hosts.flying(group):
             self.cloud.backend("autoscaling").autoscaling_groups.pop(group.name, None)
+            for each in self.endings:
+                each(group)
 
     def take_in(self, group: Group, instance, tags: dict[str, str]) -> None:
         """An instance that was launched for the group, and not noted before the process ended."""

@@ -140,6 +140,8 @@ class Group(FakeAutoScalingGroup):
         self.hooks: list[Hook] = []
         self.activities: list[Activity] = []
         self.refreshes: list = []
+        self.policies: list = []
+        self.scheduled: list = []
         self.default_instance_warmup: int | None = None
         self.status: str | None = None
         self.causes: list[str] = []  # of the change that the engine has not followed yet

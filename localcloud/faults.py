@@ -28,7 +28,7 @@ KINDS = {
     "fill-disk": "fill a host's volume, but for --leave MiB",
     "unavailable": "let S3, or one bucket of it, answer 503 (target: s3, or the bucket's name)",
     "throttle": "let a DynamoDB table throttle every read and write",
-    "failover": "fail a Multi-AZ database over (there is nothing to undo)",
+    "failover": "fail a Multi-AZ database or a cache over (there is nothing to undo)",
 }
 RATE = 1.0
 FILLER = "filled-by-a-fault"
@@ -151,8 +151,10 @@ class Faults:
                     Machine(instance.id, names, instance.private_ip, instance.nics[0].id, True)
                 )
         for service in self.cloud.services:
+            called = service.host_names()
             for host in service.hosts():
-                names = (host.id, host.address)
+                others = [name for name, identity in called.items() if identity == host.id]
+                names = (host.id, host.address, *others)
                 found.append(Machine(host.id, names, host.address, host.interface_id, False))
         return found
 
@@ -225,12 +227,18 @@ class Faults:
         (self._volume(machine) / FILLER).unlink(missing_ok=True)
 
     def _fail_over(self, target: str) -> None:
+        known = {
+            name: act for each in self.cloud.services for name, act in each.failovers().items()
+        }
+        found = [name for name in known if target in (name, name.partition(":")[2])]
+        if len(found) != 1:
+            listed = ", ".join(sorted(found or known)) or "there is nothing that could"
+            what = f"{target} names several" if found else f"Nothing called {target} can fail over"
+            raise FaultError(f"{what}: {listed}")
         try:
-            found = any(service.fail_over(target) for service in self.cloud.services)
+            known[found[0]]()
         except Exception as error:  # the service's own kind, of the API or the machine
             raise FaultError(getattr(error, "message", str(error))) from error
-        if not found:
-            raise FaultError(f"There is no database {target}: `localcloud status` lists them")
         self.cloud.settle()
 
     def _check_zone(self, zone: str) -> None:

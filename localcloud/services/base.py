@@ -1,6 +1,6 @@
 """What a service module gives the local cloud; the middle knows services only by this."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from localcloud.firewall import Interface
@@ -78,6 +78,10 @@ class Service:
         """Hosts that this service runs for its customers (`appliance.Host`)."""
         return ()
 
-    def fail_over(self, name: str) -> bool:
-        """Fail over what is called ``name``; False if that is not this service's."""
-        return False
+    def host_names(self) -> dict[str, str]:
+        """What people call those hosts by what they do, such as shop:primary, to their ids."""
+        return {}
+
+    def failovers(self) -> dict[str, Callable[[], None]]:
+        """What can fail over, by a name such as rds:shop, and what does it."""
+        return {}

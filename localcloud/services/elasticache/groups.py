@@ -9,7 +9,9 @@ import logging
 import secrets
 import string
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
@@ -230,12 +232,22 @@ class ReplicationGroups(ManagedService):
         elif time.time() - made.deployment.attempted > PAUSE:
             self.work(f"{name}: replace {lost[0]}", lambda: self._replace(made, lost[0]))
 
-    def fail_over(self, name: str) -> bool:
-        made = self.cloud.backend("elasticache").replication_groups.get(name)
-        if made is None:
-            return False
-        self._hand_over(made)
-        return True
+    def host_names(self) -> dict[str, str]:
+        """Nodes by their names, such as shop-001; the primary by what it is besides."""
+        found = {}
+        for made in self.all():
+            deployment = made.deployment
+            found |= {name: host.id for name, host in deployment.hosts.items()}
+            if deployment.primary in deployment.hosts:
+                primary = f"elasticache:{made.replication_group_id}:primary"
+                found[primary] = deployment.hosts[deployment.primary].id
+        return found
+
+    def failovers(self) -> dict[str, Callable[[], None]]:
+        return {
+            f"elasticache:{made.replication_group_id}": partial(self._hand_over, made)
+            for made in self.all()
+        }
 
     def interfaces(self) -> list[Interface]:
         found = []

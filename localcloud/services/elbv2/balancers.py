@@ -231,6 +231,13 @@ class LoadBalancers(ManagedService):
     def hosts_of(self, balancer) -> list[Host]:
         return getattr(balancer, "nodes", [])
 
+    def host_names(self) -> dict[str, str]:
+        return {
+            f"elbv2:{balancer.name}:{host.zone}": host.id
+            for balancer in self.all()
+            for host in balancer.nodes
+        }
+
     def unfinished(self) -> list:
         found = list(self.cloud.backend("elbv2").load_balancers.values())
         return [each for each in found if each.state == "provisioning"]

@@ -8,7 +8,9 @@ import json
 import logging
 import secrets
 import string
+from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 
 from moto.rds.exceptions import InvalidParameterCombination, RDSClientError
 from moto.rds.models import DBInstance, Event, RDSBackend
@@ -258,14 +260,11 @@ class Databases(ManagedService):
                     found.append(seen)
         return found
 
-    def fail_over(self, name: str) -> bool:
-        database = self.cloud.backend("rds").databases.get(name)
-        if database is None:
-            return False
-        require(database, "available", "storage-full")
-        with self.busy(database, "rebooting"):
-            self._fail_over(self.cluster(database))
-        return True
+    def failovers(self) -> dict[str, Callable[[], None]]:
+        return {
+            f"rds:{self.name(database)}": partial(self._fail_over_at_once, database)
+            for database in self.all()
+        }
 
     def names(self) -> dict[str, list[str]]:
         return {database.address: [database.deployment.primary.address] for database in self.all()}
@@ -379,6 +378,11 @@ class Databases(ManagedService):
                 database.add_event("STORAGE_CHANGED")
         except FAILURES as error:
             raise failure(error) from error
+
+    def _fail_over_at_once(self, database) -> None:
+        require(database, "available", "storage-full")
+        with self.busy(database, "rebooting"):
+            self._fail_over(self.cluster(database))
 
     def _fail_over(self, cluster: Cluster) -> None:
         """The planned failover of RebootDBInstance."""

@@ -35,9 +35,14 @@ class Database:
     def hosts(self):
         return [Object(id="rds-shop-1", address="10.0.2.9", interface_id="eni-3")]
 
-    def fail_over(self, name):
-        self.failed_over |= name == "shop"
-        return name == "shop"
+    def host_names(self):
+        return {"shop:primary": "rds-shop-1"}
+
+    def fail_over(self):
+        self.failed_over = True
+
+    def failovers(self):
+        return {"rds:shop": self.fail_over}
 
 
 def interface(number, zone, address):
@@ -129,11 +134,26 @@ def test_a_filled_disk_is_emptied_again(cloud, monkeypatch):
     assert not filler.exists()
 
 
-def test_a_failover_leaves_nothing_to_undo(cloud):
+@pytest.mark.parametrize("name", ["shop", "rds:shop"])
+def test_a_failover_leaves_nothing_to_undo(cloud, name):
     faults = Faults(cloud)
-    assert faults.start("failover", "shop") is None
+    assert faults.start("failover", name) is None
     assert cloud.services[0].failed_over
     assert faults.active == []
+
+
+def test_a_name_of_two_is_refused(cloud):
+    cache = Database()
+    cache.failovers = lambda: {"elasticache:shop": cache.fail_over}
+    cloud.services.append(cache)
+    with pytest.raises(FaultError, match="names several: elasticache:shop, rds:shop"):
+        Faults(cloud).start("failover", "shop")
+    assert not any(each.failed_over for each in cloud.services)
+
+
+def test_a_host_may_be_called_by_what_it_does(cloud):
+    Faults(cloud).start("kill", "shop:primary")
+    assert cloud.engine.done == [("kill", "rds-shop-1")]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +163,7 @@ def test_a_failover_leaves_nothing_to_undo(cloud):
         ("kill", "nobody", "There is no host nobody"),
         ("kill", "", "There is no host"),
         ("zone-down", "eu-west-1a", "There are no hosts in zone"),
-        ("failover", "nothing", "There is no database nothing"),
+        ("failover", "nothing", "Nothing called nothing can fail over: rds:shop"),
     ],
 )
 def test_what_is_not_there_cannot_be_broken(cloud, kind, target, message):

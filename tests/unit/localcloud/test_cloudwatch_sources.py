@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from unit.localcloud.test_logsocket import LINE, NOON
 
+from filter_plugins.site_alarms import site_alarms
 from localcloud.services.cloudfront.distributions import Distributions
 from localcloud.services.cloudwatch import counters
 from localcloud.services.cloudwatch.counters import Counted, Growth
@@ -342,3 +343,41 @@ def test_a_node_of_a_cache(used):
     assert found["CPUUtilization", "shop-001"] == pytest.approx(100 * 10 / 30)
     # one thread, on one vCPU of a quarter of a core
     assert found["EngineCPUUtilization", "shop-001"] == pytest.approx(100 * 3 / 15)
+
+
+def test_what_the_site_s_alarms_look_at_is_published(cloud, launch, shop, used):
+    """Namespaces, names and dimensions of `site_alarms`, but for what hosts send themselves."""
+    launch()
+    for changes in ({"target_status": "500"}, {"status": "502", "target_status": ""}):
+        shop.traffic.add("alb-a", {**LINE, **changes})
+    primary = SimpleNamespace(free=lambda: 5000, value=lambda query, owner: 12)
+    database = SimpleNamespace(
+        db_instance_identifier="shop", db_instance_class="db.t3.micro", status="available",
+        deployment=SimpleNamespace(primary=SimpleNamespace(id="rds-1")),
+    )  # fmt: skip
+    service = SimpleNamespace(
+        all=lambda: [database], cluster=lambda each: SimpleNamespace(primary=primary)
+    )
+    rds = SimpleNamespace(
+        service={Databases: service}.get,
+        engine=SimpleNamespace(containers=lambda: {"rds-1": container("rds-1")}),
+    )
+    sources = (instances.InstanceMetrics(cloud), shop.source, databases.DatabaseMetrics(rds))
+    published = {
+        (each.metric.namespace, each.metric.name, tuple(name for name, _ in each.metric.dimensions))
+        for source in sources
+        for minute in range(5)
+        for each in source.measure(NOON + 60 * minute)
+    }
+    alarms = site_alarms(
+        [{"name": "shop-1", "id": "i-1"}],
+        {"load_balancer": BALANCER, "target_group": GROUP},
+        {"identifier": "shop", "storage_gib": 20, "connections": 70},
+    )
+    looked_at = {
+        (each["namespace"], each["metric"], tuple(sorted(each["dimensions"])))
+        for each in alarms
+        if each["namespace"] != "Mustache"
+    }
+    assert len(looked_at) == 8
+    assert looked_at <= published

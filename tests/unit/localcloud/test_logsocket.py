@@ -3,6 +3,8 @@
 import socket
 import time
 
+import pytest
+
 from localcloud import logsocket
 from localcloud.services.cloudfront import traffic as edge
 from localcloud.services.elbv2.traffic import Traffic
@@ -13,6 +15,22 @@ LINE = {
     "total_ms": "45", "response_ms": "40", "status": "200", "target_status": "200",
     "sent": "100", "location": "",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def queue(tmp_path, monkeypatch):
+    """This machine's setting stays as it is."""
+    path = tmp_path / "max_dgram_qlen"
+    path.write_text("10\n")
+    monkeypatch.setattr(logsocket, "QUEUE", path)
+    return path
+
+
+def test_the_queue_is_as_long_as_systemd_makes_it(tmp_path, queue):
+    for before, after in (("10\n", "512"), ("2048\n", "2048\n")):
+        queue.write_text(before)
+        logsocket.LogSocket(tmp_path / "log.sock", print).close()
+        assert queue.read_text() == after
 
 
 def test_lines_are_read_as_they_come(tmp_path):

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
 from localcloud import shell
 
 log = logging.getLogger("localcloud.faults")
@@ -28,6 +30,9 @@ KINDS = {
     "fill-disk": "fill a host's volume, but for --leave MiB",
     "unavailable": "let S3, or one bucket of it, answer 503 (target: s3, or the bucket's name)",
     "throttle": "let a DynamoDB table throttle every read and write",
+    "no-capacity": "let EC2 have no more hosts (target: spot, an instance type or a zone)",
+    "spot-interrupt": "take Spot hosts back in two minutes (target: one, or a group: all its "
+    "Spot hosts; there is nothing to undo)",
     "failover": "fail a Multi-AZ database or a cache over (there is nothing to undo)",
 }
 RATE = 1.0
@@ -89,8 +94,9 @@ class Faults:
         """Make a fault; return it, or None for one that leaves nothing to undo."""
         if kind not in KINDS:
             raise FaultError(f"There is no fault {kind}: {', '.join(KINDS)}")
-        if kind == "failover":
-            self._fail_over(target)
+        if kind in self._events:
+            self._events[kind](self, target)
+            self.cloud.settle()
             return None
         fault = Fault(self._free_id(kind), kind, target, options=options)
         machine = None
@@ -239,7 +245,17 @@ class Faults:
             known[found[0]]()
         except Exception as error:  # the service's own kind, of the API or the machine
             raise FaultError(getattr(error, "message", str(error))) from error
-        self.cloud.settle()
+
+    def _interrupt(self, target: str) -> None:
+        if not any(service.interrupt(target) for service in self.cloud.services):
+            raise FaultError(
+                f"There is no running host or group {target}: `localcloud status` lists them"
+            )
+
+    def _check_capacity(self, target: str) -> None:
+        zones = {each.name for each in self.cloud.backend("ec2").describe_availability_zones()}
+        if target not in {"spot", *INSTANCE_TYPES, *zones}:
+            raise FaultError(f"{target} is neither spot nor an instance type nor a zone")
 
     def _check_zone(self, zone: str) -> None:
         zones = {each.subnet.availability_zone for each in self.cloud.backend("ec2").enis.values()}
@@ -264,6 +280,12 @@ class Faults:
         "zone-down": _check_zone,
         "unavailable": _check_bucket,
         "throttle": _check_table,
+        "no-capacity": _check_capacity,
+    }
+    # what happens once, and leaves nothing to undo
+    _events: ClassVar[dict[str, Callable]] = {
+        "failover": _fail_over,
+        "spot-interrupt": _interrupt,
     }
     _starters: ClassVar[dict[str, Callable]] = {
         "kill": _kill,

@@ -17,7 +17,9 @@ def add_verbs(verb) -> None:
     command = verb("fault", fault, False, "break something on purpose; `heal` undoes it")
     command.add_argument("kind", choices=KINDS, metavar="KIND", help=kinds)
     command.add_argument(
-        "target", help="a host's id, Name or address; a zone; a database; a table; s3 or a bucket"
+        "target",
+        help="a host's id, Name or address; a zone; a database; a table; s3 or a bucket; an Auto "
+        "Scaling group; spot or an instance type",
     )
     command.add_argument("--rate", type=float, help="slow: Mbit/s (default 1)")
     command.add_argument("--delay", type=float, help="slow: milliseconds, if the kernel can")

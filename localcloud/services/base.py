@@ -85,3 +85,7 @@ class Service:
     def failovers(self) -> dict[str, Callable[[], None]]:
         """What can fail over, by a name such as rds:shop, and what does it."""
         return {}
+
+    def interrupt(self, target: str) -> bool:
+        """Take Spot capacity back, with notice; False if ``target`` is not this service's."""
+        return False

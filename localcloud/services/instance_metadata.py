@@ -58,6 +58,7 @@ class InstanceMetadata(Service):
                 "ami": instance.root_device_name.removeprefix("/dev/"),
                 "root": instance.root_device_name,
             },
+            "events": self._events(instance),
             "hostname": instance.private_dns_name,
             "iam": self._iam(instance),
             "instance-action": "none",
@@ -117,6 +118,13 @@ class InstanceMetadata(Service):
         if pair is None:
             return None
         return PublicKeys(**{pair.key_name: pair.material_public.decode().strip()})
+
+    def _events(self, instance) -> dict | None:
+        """That a Spot instance is likely to be interrupted, once EC2 says so."""
+        notice = getattr(instance, "rebalance_notice", None)
+        if notice is None:
+            return None
+        return {"recommendations": {"rebalance": document(noticeTime=_time(notice))}}
 
     def _spot(self, instance) -> dict | None:
         """The two-minute notice, once something has set it on the instance."""

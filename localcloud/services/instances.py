@@ -22,7 +22,7 @@ from moto.ec2.utils import filter_iam_instance_profiles
 from localcloud.engine import Container, EngineError
 from localcloud.hooks import hook
 from localcloud.network import NetworkError
-from localcloud.services import launches
+from localcloud.services import capacity, launches
 from localcloud.services.base import Row, Service
 from localcloud.services.network_interfaces import NetworkInterfaces, check_request
 from localcloud.settings import REGION
@@ -125,6 +125,12 @@ class Instances(Service):
         if kwargs.get("is_instance_type_default"):
             instance_type = data.get("InstanceType") or instance_type
         launches.check_type(instance_type, image)
+        capacity.check(
+            self.cloud,
+            instance_type,
+            capacity.zone_of(backend, kwargs),
+            bool(kwargs.get("instance_market_options")),
+        )
         key_name = kwargs.get("key_name")
         if key_name and key_name not in backend.key_pairs:
             raise EC2ClientError(
@@ -224,6 +230,7 @@ class Instances(Service):
                     "IncorrectInstanceState",
                     f"The instance '{each.id}' is not in a state from which it can be started.",
                 )
+            capacity.check(self.cloud, each.instance_type, each.availability_zone, False)
         with self._changing(stopped):
             changed = original(backend, instance_ids)
             for each in stopped:

@@ -7,6 +7,7 @@ waits.py       how an instance waits for them
 engine.py      the round in which every group takes a step towards what it should be
 hosts.py       what the engine launches and terminates, beside the reconciler
 configuration.py the version of the template, or the mixed policy, that is launched
+rebalancing.py what comes before EC2 takes a Spot instance back
 choice.py      which zone, type and purchase option next, and which instance is to go
 health.py      what EC2 and the load balancers say of an instance
 traffic.py     target groups: into them when in service, out of them before the end

@@ -192,6 +192,8 @@ class Engine:
         if member.activity is not None:
             member.activity.finish(now, "Cancelled")
         member.lifecycle_state, member.extra, member.abandoned = state, "", ""
+        if member.successor is not None:
+            member.successor.extra = ""  # it counts in this one's place
         member.waits = []
         member.activity = activity = activities.begin(group, now, description, cause)
         self.traffic.end(group, member)
@@ -224,7 +226,7 @@ class Engine:
     def _scale(self, group: Group, now: datetime) -> None:
         flying = self.hosts.flying(group)
         counted = group.counted()
-        have = len(counted) + sum(not each.extra for each in flying)
+        have = len(counted) + sum(not each.extra or each.orphaned for each in flying)
         wanted = group.desired_capacity
         if have < wanted and self.may_launch(group, now):
             self._launch_missing(group, wanted - have, now)
@@ -248,9 +250,12 @@ class Engine:
 
     def launch(self, group: Group, cause: str, now: datetime, extra: str = "", zone: str = "",
                replaces: Member | None = None) -> Launch | None:  # fmt: skip
-        """Begin a launch where the group has the fewest; None if it cannot even be asked for."""
+        """Begin a launch in this zone, or where the group has the fewest instances.
+
+        None if it cannot even be asked for.
+        """
         try:
-            found = self._pools(group, zone)
+            found = self._pools(group, zone, only=extra == "balance")
         except ServiceException as error:  # the template or its version is gone
             group.retry_at = now + timedelta(seconds=30)
             made = activities.begin(group, now, "Launching a new EC2 instance", cause)
@@ -260,14 +265,14 @@ class Engine:
         self.hosts.launch(launch)
         return launch
 
-    def _pools(self, group: Group, zone: str) -> list[Pool]:
+    def _pools(self, group: Group, zone: str, only: bool) -> list[Pool]:
         wanted = configuration.of(group)
         flying = self.hosts.flying(group)
         alive = [each for each in group.members if not each.leaving]
         used = [each.zone for each in alive] + [each.zone for each in flying]
         zones = choice.zones(self.zones(group), used)
         if zone in zones:
-            zones = [zone]
+            zones = [zone, *(each for each in zones if each != zone and not only)]
         bought = [each.origin.spot for each in alive] + [each.spot for each in flying]
         spot = choice.wants_spot(wanted, bought, max(group.desired_capacity, len(bought) + 1))
         own = wanted.origin(self.cloud.backend("ec2")).instance_type

@@ -10,6 +10,7 @@ from localcloud.services.autoscaling.activities import at
 from localcloud.services.autoscaling.engine import Engine
 from localcloud.services.autoscaling.errors import already_exists, in_progress, in_use, invalid
 from localcloud.services.autoscaling.model import ASG_NAME_TAG, Group, Member
+from localcloud.services.autoscaling.rebalancing import Rebalancing
 from localcloud.services.base import Row, Service
 
 METRICS = tuple(
@@ -38,6 +39,7 @@ class AutoScaling(Service):
     def __init__(self, cloud):
         super().__init__(cloud)
         self.engine = Engine(cloud)
+        Rebalancing(self.engine)
 
     def reconcile(self) -> None:
         self.engine.round()

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from moto.ec2.models.instances import Instance
 from localcloud.services.autoscaling import activities, configuration
 from localcloud.services.autoscaling.activities import at, together
 from localcloud.services.autoscaling.model import ASG_NAME_TAG, Group, Member, Origin
+from localcloud.services.background import threads
 
 log = logging.getLogger("localcloud.autoscaling")
 
@@ -40,6 +40,12 @@ class Launch:
     replaces: Member | None = None
 
     @property
+    def orphaned(self) -> bool:
+        """Whether what it comes for has gone already."""
+        old = self.replaces
+        return old is not None and (old.leaving or old not in self.group.members)
+
+    @property
     def zone(self) -> str:
         return self.pools[0].zone
 
@@ -53,8 +59,7 @@ class Hosts:
 
     def __init__(self, cloud, lock, clock):
         self._cloud, self._lock, self._clock = cloud, lock, clock
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="autoscaling")
-        self.run: Callable[[Callable[[], None]], None] = self._pool.submit
+        self.run: Callable[[Callable[[], None]], None] = threads("autoscaling", AT_ONCE)
         self._flying: list[Launch] = []
         self._ending: set[str] = set()
 
@@ -63,21 +68,18 @@ class Hosts:
 
     def launch(self, launch: Launch) -> None:
         self._flying.append(launch)
-        self.run(lambda: self._safely(self._launch, launch))
+        self.run(lambda: self._settled(self._launch, launch))
 
     def terminate(self, group: Group, member: Member) -> None:
         if member.id not in self._ending:
             self._ending.add(member.id)
-            self.run(lambda: self._safely(self._terminate, group, member))
+            self.run(lambda: self._settled(self._terminate, group, member))
 
     # how
 
-    def _safely(self, job, *arguments) -> None:
-        try:
-            job(*arguments)
-            self._cloud.settle()
-        except Exception:
-            log.exception("%s", job.__name__)
+    def _settled(self, job, *arguments) -> None:
+        job(*arguments)
+        self._cloud.settle()
 
     def _launch(self, launch: Launch) -> None:
         instance = pool = None
@@ -160,8 +162,8 @@ class Hosts:
             seconds=min(LONGEST_RETRY, RETRY * 2 ** (group.failures - 1))
         )
         message = getattr(error, "message", None) or str(error)
-        if launch.spot:
-            message = f"Could not launch Spot Instances. {message}"
+        if launch.spot and getattr(error, "code", ""):
+            message = f"Could not launch Spot Instances. {error.code} - {message}"
         made = activities.begin(group, now, "Launching a new EC2 instance", launch.cause)
         made.details = details(launch.pools[-1])
         made.finish(now, "Failed", f"{message} Launching EC2 instance failed.")

@@ -72,7 +72,6 @@ class Member:
     draining: bool = False
     activity: Activity | None = None
     unhealthy_because: str = ""  # what found it so, in AWS's words
-    at_risk: bool = False  # a Spot instance that EC2 has said it may take back
     successor: "Member | None" = None
 
     @property
@@ -94,6 +93,11 @@ class Member:
     @property
     def leaving(self) -> bool:
         return self.lifecycle_state in LEAVING
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether EC2 has said that it may take it back."""
+        return getattr(self.instance, "rebalance_notice", None) is not None
 
     @property
     def counts(self) -> bool:

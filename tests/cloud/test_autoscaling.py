@@ -1,10 +1,14 @@
 """A group of small hosts behind a load balancer: born, lost, renewed, taken back, and its end."""
 
+import base64
+import json
 import time
+from contextlib import suppress
 
 import pytest
+from botocore.exceptions import ClientError
 from cloud.conftest import allow, wait_until
-from cloud.test_alb import SERVER
+from cloud.test_alb import SERVER, Visitors
 
 pytestmark = pytest.mark.cloud
 
@@ -32,16 +36,40 @@ class Group:
     def there(self) -> set[str]:
         return {name for name, state in self.states().items() if state == "InService"}
 
-    def admit(self) -> None:
-        """What the hosts would say by themselves once they are ready."""
+    def admit(self, result: str = "CONTINUE") -> None:
+        """What the hosts would say by themselves once they are ready, and before their end."""
+        actions = {"Pending:Wait": ("ready", result), "Terminating:Wait": ("goodbye", "CONTINUE")}
         for name, state in self.states().items():
-            if state == "Pending:Wait":
-                self.api.complete_lifecycle_action(
-                    **WEB,
-                    LifecycleHookName="ready",
-                    InstanceId=name,
-                    LifecycleActionResult="CONTINUE",
-                )
+            if state in actions:
+                hook, said = actions[state]
+                with suppress(ClientError):  # it went on meanwhile
+                    self.api.complete_lifecycle_action(
+                        **WEB, LifecycleHookName=hook, InstanceId=name, LifecycleActionResult=said
+                    )
+
+    def refresh(self, template: str, version: int, **preferences) -> None:
+        """Begin a refresh that launches before it terminates."""
+        wanted = {"LaunchTemplateId": template, "Version": str(version)}
+        self.api.start_instance_refresh(
+            **WEB,
+            DesiredConfiguration={"LaunchTemplate": wanted},
+            Preferences={
+                "MinHealthyPercentage": 100,
+                "MaxHealthyPercentage": 200,
+                "InstanceWarmup": 0,
+                **preferences,
+            },
+        )
+
+    def refreshed(self, result: str = "CONTINUE") -> dict:
+        """Complete the hooks of new hosts until the refresh has ended; what it says then."""
+
+        def ended():
+            self.admit(result)
+            (found, *_) = self.api.describe_instance_refreshes(**WEB)["InstanceRefreshes"]
+            return found["Status"] not in ("Pending", "InProgress", "RollbackInProgress") and found
+
+        return wait_until(ended, 120)
 
     def settles(self, count: int, without=(), seconds: float = 60) -> set[str]:
         """Wait for so many hosts in service and nothing else, none of them of ``without``."""
@@ -79,10 +107,10 @@ def balancer(cloud, site):
     allow(ec2, groups["group-hosts"], 8000, groups["group-front"])
     subnets = [site.public, second]
     made = elb.create_load_balancer(
-        Name="group", Subnets=subnets, SecurityGroups=[groups["group-front"]]
+        Name="group-front", Subnets=subnets, SecurityGroups=[groups["group-front"]]
     )["LoadBalancers"][0]
     targets = elb.create_target_group(
-        Name="group", Protocol="HTTP", Port=8000, VpcId=site.vpc, HealthCheckPath="/readyz",
+        Name="group-hosts", Protocol="HTTP", Port=8000, VpcId=site.vpc, HealthCheckPath="/readyz",
         HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2,
     )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
     elb.modify_target_group_attributes(
@@ -107,7 +135,6 @@ def balancer(cloud, site):
         },
     )["LaunchTemplate"]["LaunchTemplateId"]
     yield {
-        "name": made["DNSName"],
         "targets": targets,
         "subnets": subnets,
         "template": template,
@@ -144,18 +171,20 @@ def group(cloud, balancer):
 
 
 def encoded(script: str) -> str:
-    import base64
-
     return base64.b64encode(script.encode()).decode()
 
 
 def target_state(cloud, instance: dict) -> str:
+    return metadata(cloud, instance, "autoscaling/target-lifecycle-state")
+
+
+def metadata(cloud, instance: dict, path: str) -> str:
     """What the host reads of its own metadata."""
     return cloud.ssh(
         instance["PublicIpAddress"],
         "token=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
         'http://169.254.169.254/latest/api/token); curl -s -H "X-aws-ec2-metadata-token: $token" '
-        "http://169.254.169.254/latest/meta-data/autoscaling/target-lifecycle-state",
+        "http://169.254.169.254/latest/meta-data/" + path,
     )
 
 
@@ -220,3 +249,61 @@ def test_the_end_waits_for_its_hook(cloud, group, balancer):
     there = group.settles(2, [leaving])
     wait_until(lambda: healthy(cloud, balancer["targets"]) == there)
     assert instances(cloud, [leaving])[leaving]["State"]["Name"] == "terminated"
+
+
+def test_a_refresh_replaces_all_hosts_and_no_request_fails(cloud, group, balancer):
+    version = cloud.client("ec2").create_launch_template_version(
+        LaunchTemplateId=balancer["template"], SourceVersion="1", LaunchTemplateData={}
+    )["LaunchTemplateVersion"]["VersionNumber"]
+    old = group.there()
+    wait_until(lambda: healthy(cloud, balancer["targets"]) == old)
+    visitors = Visitors(cloud.status()["group-front"]["address"].split()[1:])
+    try:
+        group.refresh(balancer["template"], version)
+        found = group.refreshed()
+    finally:
+        visitors.end()
+    assert (found["Status"], found["PercentageComplete"]) == ("Successful", 100), found
+    assert not old & group.there()
+    assert visitors.failed == []
+    assert sum(visitors.answered.values()) > 50
+    described = group.api.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])
+    assert described["AutoScalingGroups"][0]["LaunchTemplate"]["Version"] == str(version)
+
+
+def test_a_release_that_does_not_get_ready_is_taken_back(cloud, group, balancer):
+    before = group.there()
+    group.refresh(balancer["template"], 1, AutoRollback=True)
+    found = group.refreshed("ABANDON")
+    assert found["Status"] == "RollbackSuccessful", found
+    assert "was abandoned" in found["StatusReason"]
+    assert group.settles(2) == before
+
+
+def test_an_interrupted_spot_host_is_replaced_before_it_goes(cloud, group, balancer):
+    group.api.update_auto_scaling_group(
+        **WEB,
+        CapacityRebalance=True,
+        MixedInstancesPolicy={
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {
+                    "LaunchTemplateId": balancer["template"], "Version": "1",
+                },
+                "Overrides": [{"InstanceType": "t3.micro"}, {"InstanceType": "t3.small"}],
+            },
+            "InstancesDistribution": {
+                "OnDemandBaseCapacity": 2,
+                "OnDemandPercentageAboveBaseCapacity": 0,
+                "SpotAllocationStrategy": "price-capacity-optimized",
+            },
+        },
+    )  # fmt: skip
+    before = group.there()
+    group.api.set_desired_capacity(**WEB, DesiredCapacity=3)
+    (spot,) = group.settles(3) - before
+    assert instances(cloud, [spot])[spot]["InstanceLifecycle"] == "spot"
+    cloud.run("fault", "spot-interrupt", "web")
+    told = metadata(cloud, instances(cloud, [spot])[spot], "spot/instance-action")
+    assert json.loads(told)["action"] == "terminate"
+    there = group.settles(3, [spot], seconds=115)
+    assert before < there

@@ -22,7 +22,7 @@ from moto.ec2.utils import filter_iam_instance_profiles
 from localcloud.engine import Container, EngineError
 from localcloud.hooks import hook
 from localcloud.network import NetworkError
-from localcloud.services import capacity, launches
+from localcloud.services import capacity, launches, market
 from localcloud.services.base import Row, Service
 from localcloud.services.network_interfaces import NetworkInterfaces, check_request
 from localcloud.settings import REGION
@@ -63,6 +63,7 @@ class Instances(Service):
     def asked(self, original, response):
         """moto starts MinCount; AWS starts MaxCount when it can, once for each ClientToken."""
         params = dict(response.params)
+        market.check(params.get("InstanceMarketOptions") or {})
         token = params.get("ClientToken")
         with self._token_lock(token):
             known = self._reservation(response.ec2_backend, token)
@@ -250,6 +251,7 @@ class Instances(Service):
     @hook(InstanceBackend, "stop_instances", "self, instance_ids")
     def stop(self, original, backend, instance_ids):
         instances = backend.get_multi_instances_by_id(instance_ids)
+        market.check_stop(instances)
         with self._changing(instances):
             changed = original(backend, instance_ids)
             self._each(self._halt, instances)

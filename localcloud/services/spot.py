@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.instances import InstanceBackend, StateReason
-from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.models.instances import StateReason
 from moto.ec2.responses.spot_instances import SpotInstances as SpotResponse
 
 from localcloud.errors import Refusal
@@ -23,7 +22,6 @@ log = logging.getLogger("localcloud.spot")
 
 NOTICE = timedelta(minutes=2)
 REASON = "Server.SpotInstanceTermination"
-USUAL = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
 
 
 class Spot(Service):
@@ -85,35 +83,6 @@ class Spot(Service):
             self._ending.discard(instance.id)
 
     # calls
-
-    @hook(InstanceResponse, "run_instances", "self")
-    def ask(self, original, response):
-        """What of Spot's options would be ignored is refused."""
-        market = response._get_param("InstanceMarketOptions") or {}
-        if market.get("MarketType", "spot") != "spot":
-            raise EC2ClientError(
-                "InvalidParameterValue",
-                f"Value ({market['MarketType']}) for parameter MarketType is invalid.",
-            )
-        for name, value in (market.get("SpotOptions") or {}).items():
-            if USUAL.get(name) != value:
-                raise EC2ClientError(
-                    "UnsupportedOperation",
-                    f"The local cloud refuses SpotOptions.{name} = {value}: it would be ignored.",
-                )
-        return original(response)
-
-    @hook(InstanceBackend, "stop_instances", "self, instance_ids")
-    def stop(self, original, backend, instance_ids):
-        for each in backend.get_multi_instances_by_id(instance_ids):
-            if each.lifecycle == "spot":
-                raise EC2ClientError(
-                    "UnsupportedOperation",
-                    f"You can't stop the Spot Instance '{each.id}' because it is associated with "
-                    "a one-time Spot Instance request. You can only stop Spot Instances "
-                    "associated with persistent Spot Instance requests.",
-                )
-        return original(backend, instance_ids)
 
     @hook(SpotResponse, "describe_spot_price_history", "self")
     def prices(self, original, response):

@@ -117,10 +117,12 @@ test-moves: test-packages ## sessions of a live service move between stores (not
 test-unit: test-packages ## modules, inventories and the local cloud without a host
 	pytest tests/unit -n 2
 
-# In one order: what takes minutes on real hosts must fail the same way when it is run again.
+# In two lanes, since hosts mostly wait. A file stays in one of them, in one order: what takes minutes on
+# real hosts must fail the same way when it is run again. -v says what each lane is at.
+LANES := -n 2 --dist loadfile --no-loadscope-reorder -p no:randomly -v
 .PHONY: test-cloud
 test-cloud: test-packages ## real hosts: the local cloud, the stages, Molecule
-	pytest tests/cloud -p no:randomly
+	pytest tests/cloud $(LANES) --durations 25
 
 # A quarter of an hour on its own, with a machine to itself: it measures what visitors notice.
 # `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`, `lighter`, `straight-to-adapt`,
@@ -135,7 +137,7 @@ test-ladder: test-packages ## the ladder up and down with visitors on the site (
 
 .PHONY: test-rights
 test-rights: test-packages ## the stages as somebody with docs/aws-policy*.json only (not in `make test`)
-	MUSTACHE_DEPLOYER=1 pytest tests/cloud/test_stage1.py tests/cloud/test_stages.py -p no:randomly
+	MUSTACHE_DEPLOYER=1 pytest tests/cloud/test_stage1.py tests/cloud/test_stages.py $(LANES)
 
 .PHONY: test-modules
 test-modules: test-packages ## modules whose resources take minutes to come and go (not in `make test`)

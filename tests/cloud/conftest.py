@@ -7,6 +7,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,9 +21,69 @@ import boto3
 import pytest
 from cloud.project import Project
 
+from localcloud import registry
+
 ROOT = Path(__file__).resolve().parents[2]
 DEBIAN = "136693071363"
 SITE = "mustache.localhost"
+# Two files run side by side, each lane with a local cloud of its own (`make test-cloud`). These
+# begin first, the longest before all, so that nobody waits at the end for one that began last.
+LONGEST = (
+    "test_move",
+    "test_stage1",
+    "test_stages",
+    "test_surroundings",
+    "test_cloudfront",
+    "test_rds",
+    "test_molecule",
+    "test_localcloud",
+)
+# Which of how many lanes this is. Clouds on one machine do not share addresses, so the VPCs have
+# 10.130-148: test_down.py, 149-152: the projects, 153-159: Molecule, 160-198: `site`,
+# 199: modules/readiness.yml.
+LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+LANES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+# The folder of this run's clouds, whichever lane they are of.
+CLOUDS = "LOCALCLOUD_TEST_CLOUDS"
+
+
+def pytest_configure(config):
+    if CLOUDS not in os.environ:  # lanes have it
+        os.environ[CLOUDS] = tempfile.mkdtemp(prefix="localcloud-tests-")
+
+
+def pytest_unconfigure(config):
+    """Ctrl-C ends lanes before they can take their clouds down."""
+    if hasattr(config, "workerinput"):
+        return
+    for state in [each["state"] for each in registry.others("")]:
+        if Path(state).is_relative_to(os.environ[CLOUDS]):
+            localcloud({"LOCALCLOUD_STATE": state}, "down", "--destroy-data", check=False)
+    shutil.rmtree(os.environ[CLOUDS], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    begin = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: begin.get(item.path.stem, len(begin)))
+
+
+def a_folder(name):
+    """A new one, gone at the end of the run, with whatever cloud is still there."""
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=os.environ[CLOUDS]))
+
+
+def localcloud(environment, *words, check=True):
+    """`python -m localcloud WORDS`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "localcloud", *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 @dataclass
@@ -52,16 +113,7 @@ class TestCloud:
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
         """`python -m localcloud WORDS`."""
-        done = subprocess.run(
-            [sys.executable, "-m", "localcloud", *words],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
+        return localcloud(self.environment, *words, check=check)
 
     def status(self) -> dict[str, dict]:
         """Rows of `status --json` by id."""
@@ -122,28 +174,27 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.fixture(scope="session")
 def cloud():
-    with tempfile.TemporaryDirectory(prefix="localcloud-test-") as name:
-        directory = Path(name)
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / "key"], check=True
-        )
-        port, http, https = free_ports(3)
-        running = TestCloud(
-            environment={
-                "LOCALCLOUD_STATE": str(directory / "state"),
-                "LOCALCLOUD_PORT": str(port),
-                "LOCALCLOUD_HTTP_PORT": str(http),
-                "LOCALCLOUD_HTTPS_PORT": str(https),
-            },
-            directory=directory,
-        )
-        try:
-            running.run("up")
-            yield running
-        finally:
-            down = running.run("down", "--destroy-data", check=False)
-        assert down.returncode == 0, down.stderr
-        assert "nothing is left" in down.stdout
+    directory = a_folder("lane")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / "key"], check=True
+    )
+    port, http, https = free_ports(3)
+    running = TestCloud(
+        environment={
+            "LOCALCLOUD_STATE": str(directory / "state"),
+            "LOCALCLOUD_PORT": str(port),
+            "LOCALCLOUD_HTTP_PORT": str(http),
+            "LOCALCLOUD_HTTPS_PORT": str(https),
+        },
+        directory=directory,
+    )
+    try:
+        running.run("up")
+        yield running
+    finally:
+        down = running.run("down", "--destroy-data", check=False)
+    assert down.returncode == 0, down.stderr
+    assert "nothing is left" in down.stdout
 
 
 @dataclass
@@ -161,7 +212,7 @@ class Site:
 @pytest.fixture(scope="session")
 def site(cloud):
     ec2 = cloud.client("ec2")
-    prefix = f"10.{random.randint(160, 250)}"
+    prefix = f"10.{random.randrange(160 + LANE, 199, LANES)}"
     vpc = ec2.create_vpc(CidrBlock=f"{prefix}.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cloud.conftest import DEBIAN, TestCloud, free_ports, wait_until
+from cloud.conftest import DEBIAN, TestCloud, a_folder, free_ports, wait_until
 
 from localcloud.settings import Settings
 
@@ -49,19 +49,20 @@ class Machine:
 
 
 @pytest.fixture
-def doomed(tmp_path):
+def doomed():
     """A cloud of the test's own with a VPC and a host, and the machine under it."""
+    directory = a_folder("doomed")
     port, http, https = free_ports(3)
     cloud = TestCloud(
         environment={
-            "LOCALCLOUD_STATE": str(tmp_path / "state"),
+            "LOCALCLOUD_STATE": str(directory / "state"),
             "LOCALCLOUD_PORT": str(port),
             "LOCALCLOUD_HTTP_PORT": str(http),
             "LOCALCLOUD_HTTPS_PORT": str(https),
         },
-        directory=tmp_path,
+        directory=directory,
     )
-    prefix = f"10.{random.randint(130, 159)}."
+    prefix = f"10.{random.randint(130, 148)}."
     try:
         cloud.run("up")
         ec2 = cloud.client("ec2")

@@ -20,7 +20,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import pytest
 import requests
 
-from tests.cloud.conftest import free_ports, wait_until
+from tests.cloud.conftest import a_folder, free_ports, wait_until
 from tests.cloud.project import ROOT, refusing, said
 from tests.localhost import resolve_localhost
 
@@ -177,10 +177,10 @@ def surroundings(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory, surroundings):
+def clone(surroundings):
     """At stage 1, by `make stage1` in all of the surroundings at once."""
     resolve_localhost()
-    folder = tmp_path_factory.mktemp("odd") / "playbooks" / "molecule" / "my site"
+    folder = a_folder("odd") / "playbooks" / "molecule" / "my site"
     made = Clone(folder)
     everything = surroundings["proxy"].variables
     for name in ("aws", "agent", "locale"):

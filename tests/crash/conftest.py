@@ -1,5 +1,5 @@
 """The cloud of tests/cloud, for tests that kill it."""
 
-from cloud.conftest import cloud, site
+from cloud.conftest import cloud, pytest_configure, pytest_unconfigure, site
 
-__all__ = ["cloud", "site"]
+__all__ = ["cloud", "pytest_configure", "pytest_unconfigure", "site"]

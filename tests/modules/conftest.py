@@ -1,6 +1,6 @@
 """The cloud of tests/cloud and the variables of its plays, for modules that take a while."""
 
-from cloud.conftest import cloud, site
+from cloud.conftest import cloud, pytest_configure, pytest_unconfigure, site
 from cloud.test_modules import variables
 
-__all__ = ["cloud", "site", "variables"]
+__all__ = ["cloud", "pytest_configure", "pytest_unconfigure", "site", "variables"]

@@ -25,10 +25,11 @@ RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+f
 
 
 @contextmanager
-def refusing(api, refusal):
-    """Address of an API that is the one there, but for what is refused.
+def refusing(api, refusal=lambda headers, body: None, retell=lambda body, answer: answer):
+    """Address of an API that is the one there, but for what is refused, or told otherwise.
 
-    ``refusal(headers, body)`` returns type and body of the answer to such a request.
+    ``refusal(headers, body)`` returns type and body of the answer to such a request, ``retell(body,
+    answer)`` what is said instead of the answer to it.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,7 +44,8 @@ def refusing(api, refusal):
             connection = HTTPConnection(urlsplit(api).netloc, timeout=300)
             connection.request(self.command, self.path, body, dict(self.headers))
             answer = connection.getresponse()
-            self.answer(answer.status, dict(answer.getheaders()), answer.read())
+            told = retell(body, answer.read())
+            self.answer(answer.status, dict(answer.getheaders()), told)
             connection.close()
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
@@ -97,11 +99,11 @@ class Project:
             }
         )
 
-    def play(self, name, *options, code=0):
+    def play(self, name, *options, code=0, **environment):
         done = subprocess.run(
             ["ansible-playbook", f"playbooks/{name}.yml", *self.options, *options],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             timeout=900,
@@ -176,6 +178,13 @@ class Project:
         arns = [item["ResourceARN"] for item in tagged]
         return [arn for arn in arns if arn.rpartition("/")[2] not in ended]
 
+    def bucket(self, kind):
+        """The name of its only bucket of a kind, say, ``backups``."""
+        begin = f"mustache-{self.name}-{kind}-us-east-1-"
+        buckets = self.cloud.client("s3").list_buckets()["Buckets"]
+        (name,) = [each["Name"] for each in buckets if each["Name"].startswith(begin)]
+        return name
+
     def get(self, path):
         return requests.get(self.url + path, verify=self.authority, timeout=30)
 
@@ -196,6 +205,16 @@ class Project:
             )
         assert answer.status_code == 201, answer.text
         return answer.json()
+
+    def delete(self, picture):
+        answer = requests.delete(
+            f"{self.url}/api/pictures/{picture['id']}",
+            headers={"Authorization": f"Bearer {picture['token']}"},
+            verify=self.authority,
+            timeout=30,
+        )
+        assert answer.status_code in {200, 204}, answer.text
+        assert self.get(f"/api/pictures/{picture['id']}").status_code == 404
 
 
 def changed(output):

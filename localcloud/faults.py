@@ -25,7 +25,7 @@ KINDS = {
     "kill": "end a host at once, as when its machine loses power",
     "freeze": "stop a host's processes; connections to it hang",
     "isolate": "cut a host off the network",
-    "zone-down": "cut a whole zone off the network, for new hosts too",
+    "zone-down": "cut a whole zone off the network; EC2 has no hosts there either",
     "slow": "limit what a host sends and receives to --rate Mbit/s, with --delay milliseconds",
     "fill-disk": "fill a host's volume, but for --leave MiB",
     "unavailable": "let S3, or one bucket of it, answer 503 (target: s3, or the bucket's name)",

@@ -1,4 +1,4 @@
-"""Capacity of EC2 that has run out, as a fault says (`fault no-capacity`)."""
+"""Capacity of EC2 that is not there, as faults say: it has run out, or the zone is dark."""
 
 from moto.ec2.exceptions import EC2ClientError
 
@@ -9,12 +9,13 @@ ANY = "no preference"
 def check(cloud, instance_type: str, zone: str, spot: bool) -> None:
     """Raise for an instance that is not to be had."""
     missing = cloud.faults.targets("no-capacity")
+    dark = cloud.faults.targets("zone-down")
     if spot and SPOT in missing:
         raise EC2ClientError(
             "InsufficientInstanceCapacity",
             "There is no Spot capacity available that matches your request.",
         )
-    if missing & {instance_type, zone}:
+    if zone in dark or missing & {instance_type, zone}:
         raise EC2ClientError(
             "InsufficientInstanceCapacity",
             f"We currently do not have sufficient {instance_type} capacity in the Availability "

@@ -95,6 +95,7 @@ def balancer(cloud, site):
     second = ec2.create_subnet(
         VpcId=site.vpc, CidrBlock=f"{prefix}.7.0/24", AvailabilityZone="us-east-1b"
     )["Subnet"]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=second, MapPublicIpOnLaunch={"Value": True})
     tables = ec2.describe_route_tables(
         Filters=[{"Name": "association.subnet-id", "Values": [site.public]}]
     )["RouteTables"]

@@ -10,7 +10,7 @@ from moto.core.utils import utcnow
 from localcloud.services.autoscaling import activities, choice, configuration, waits
 from localcloud.services.autoscaling.activities import DIFFERENCE, at, together
 from localcloud.services.autoscaling.health import Health
-from localcloud.services.autoscaling.hosts import Hosts, Launch, Pool, pools
+from localcloud.services.autoscaling.hosts import BALANCE, Hosts, Launch, Pool, pools
 from localcloud.services.autoscaling.model import (
     ASG_NAME_TAG,
     DETACHING,
@@ -131,7 +131,7 @@ class Engine:
             self._enter(group, member, now)
         elif member.leaving:
             self._leave(group, member, now)
-        elif member.in_service and member.extra == "balance":
+        elif member.in_service and member.extra == BALANCE:
             member.extra = ""
 
     def _await_launch(self, group: Group, member: Member, now: datetime) -> None:
@@ -255,7 +255,7 @@ class Engine:
         None if it cannot even be asked for.
         """
         try:
-            found = self._pools(group, zone, only=extra == "balance")
+            found = self._pools(group, zone, only=extra == BALANCE)
         except ServiceException as error:  # the template or its version is gone
             group.retry_at = now + timedelta(seconds=30)
             made = activities.begin(group, now, "Launching a new EC2 instance", cause)
@@ -339,4 +339,4 @@ class Engine:
             group.rebalanced_at = now
             cause = at(now, "an instance was launched to aid in balancing the group's zones")
             emptiest, *_ = choice.zones(zones, [each.zone for each in counted])
-            self.launch(group, cause, now, "balance", zone=emptiest)
+            self.launch(group, cause, now, BALANCE, zone=emptiest)

@@ -18,6 +18,7 @@ log = logging.getLogger("localcloud.autoscaling")
 AT_ONCE = 3
 NO_CAPACITY = ("InsufficientInstanceCapacity", "UnfulfillableCapacity")
 RETRY, LONGEST_RETRY = 5, 60
+BALANCE = "balance"  # why an instance comes before another one goes
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,10 @@ class Hosts:
 
     def _failed(self, launch: Launch, error: Exception) -> None:
         group, now = launch.group, self._clock()
-        group.failures += 1
-        group.retry_at = now + timedelta(
-            seconds=min(LONGEST_RETRY, RETRY * 2 ** (group.failures - 1))
-        )
+        if launch.extra != BALANCE:  # that can wait, and nothing else is to wait for it
+            group.failures += 1
+            seconds = min(LONGEST_RETRY, RETRY * 2 ** (group.failures - 1))
+            group.retry_at = now + timedelta(seconds=seconds)
         message = getattr(error, "message", None) or str(error)
         if launch.spot and getattr(error, "code", ""):
             message = f"Could not launch Spot Instances. {error.code} - {message}"

@@ -175,6 +175,27 @@ def test_a_type_without_capacity_gives_way_to_the_next(market):
     assert {each["InstanceType"] for each in market.instances()} == {"t3.small"}
 
 
+def test_a_group_keeps_its_number_while_a_zone_is_dark(market):
+    market.create(2)
+    market.rounds(2)
+    market.cloud.faults.start("zone-down", "us-east-1a")
+    (lost,) = [
+        each["InstanceId"] for each in market.instances()
+        if each["AvailabilityZone"] == "us-east-1a"
+    ]  # fmt: skip
+    market.api.set_instance_health(InstanceId=lost, HealthStatus="Unhealthy")
+    market.rounds(6, 61)
+    assert market.zones() == ["us-east-1b"] * 2
+    failed = market.activities()[0]["StatusMessage"]
+    assert "sufficient t3.micro capacity in the Availability Zone you requested" in failed
+    market.api.set_desired_capacity(**WEB, DesiredCapacity=3)
+    market.rounds(2)
+    assert market.zones() == ["us-east-1b"] * 3  # trying to balance holds nothing up
+    market.cloud.faults.heal()
+    market.rounds(6, 61)
+    assert market.zones().count("us-east-1a") >= 1
+
+
 def test_a_zone_without_capacity_gives_way_to_the_other(market):
     market.cloud.faults.start("no-capacity", "us-east-1a")
     market.create(2)

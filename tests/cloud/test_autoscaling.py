@@ -252,9 +252,25 @@ def test_the_end_waits_for_its_hook(cloud, group, balancer):
     assert instances(cloud, [leaving])[leaving]["State"]["Name"] == "terminated"
 
 
-def test_a_refresh_replaces_all_hosts_and_no_request_fails(cloud, group, balancer):
+IDENTITY = "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub"
+
+
+@pytest.fixture
+def baked(cloud, launch):
+    """An image of a host that has been configured, and that host's own identity."""
+    ec2 = cloud.client("ec2")
+    builder = launch()
+    said = cloud.ssh(builder["PublicIpAddress"], "echo baked | sudo tee /srv/release; " + IDENTITY)
+    image = ec2.create_image(InstanceId=builder["InstanceId"], Name="baked")["ImageId"]
+    return image, set(said.splitlines()[1:])
+
+
+def test_a_refresh_brings_a_baked_release_and_no_request_fails(cloud, group, balancer, baked):
+    image, identity = baked
     version = cloud.client("ec2").create_launch_template_version(
-        LaunchTemplateId=balancer["template"], SourceVersion="1", LaunchTemplateData={}
+        LaunchTemplateId=balancer["template"],
+        SourceVersion="1",
+        LaunchTemplateData={"ImageId": image},
     )["LaunchTemplateVersion"]["VersionNumber"]
     old = group.there()
     wait_until(lambda: healthy(cloud, balancer["targets"]) == old)
@@ -270,6 +286,11 @@ def test_a_refresh_replaces_all_hosts_and_no_request_fails(cloud, group, balance
     assert sum(visitors.answered.values()) > 50
     described = group.api.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])
     assert described["AutoScalingGroups"][0]["LaunchTemplate"]["Version"] == str(version)
+    for each in instances(cloud, group.there()).values():
+        said = cloud.ssh(each["PublicIpAddress"], "cat /srv/release; " + IDENTITY).splitlines()
+        assert said[0] == "baked"
+        assert not identity & set(said)  # each has keys and a machine id of its own
+        identity |= set(said[1:])
 
 
 def test_a_release_that_does_not_get_ready_is_taken_back(cloud, group, balancer):

@@ -10,7 +10,8 @@ positional: prices
 options:
   _input:
     description:
-      - C(hosts) with C(count), C(type), and the C(type), C(size) and C(iops) of their C(volume);
+      - C(hosts) with C(count), C(type), and the C(type), C(size) and C(iops) of their C(volume),
+        and how many of them are on Spot, C(spot);
         C(database) with C(class), C(size) and C(multi_az), or nothing; whether there is a
         C(balancer); how many GiB of pictures are in a bucket, C(pictures_gib); the C(cache) with
         C(type) and C(nodes), and the million C(reads) and C(writes) of a C(table), or nothing.
@@ -44,10 +45,14 @@ BALANCER_ADDRESSES = 2
 
 
 def host_lines(hosts, prices):
-    count, volume = int(hosts["count"]), hosts["volume"]
+    count, volume, spot = int(hosts["count"]), hosts["volume"], int(hosts.get("spot", 0))
     kind, size, iops = volume["type"], int(volume["size"]), int(volume["iops"])
     if (hour := prices["instance_hour"].get(hosts["type"])) is not None:
-        yield f"{count} x {hosts['type']}", count * hour * prices["hours_per_month"]
+        demanded, month = count - spot, hour * prices["hours_per_month"]
+        if demanded:
+            yield f"{demanded} x {hosts['type']}", demanded * month
+        if spot:
+            yield f"{spot} x {hosts['type']} on Spot", spot * month * prices["spot_share"]
     beyond = max(iops - prices["volume_iops_included"][kind], 0)
     month = size * prices["volume_gib_month"][kind] + beyond * prices["volume_iops_month"][kind]
     yield f"{count} x {size} GiB {kind}", count * month

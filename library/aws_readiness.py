@@ -20,6 +20,10 @@ options:
     description: How many instances are to run.
     type: int
     default: 1
+  spot_count:
+    description: How many more of the type there may be on Spot, which has a quota of its own.
+    type: int
+    default: 0
   addresses:
     description: How many Elastic IPs are to be allocated.
     type: int
@@ -102,6 +106,7 @@ except ImportError:
 # Services and codes of Service Quotas.
 QUOTAS = {
     "vCPUs": ("ec2", "L-1216C47A"),  # of running on-demand standard instances
+    "vCPUs on Spot": ("ec2", "L-34B43A08"),
     "Elastic IPs": ("ec2", "L-0263D0A3"),
     "VPCs": ("vpc", "L-F678F1CE"),
     "RDS instances": ("rds", "L-7B6409FD"),
@@ -164,6 +169,9 @@ def look(module):
         if cpus:
             more = cpus[wanted["instance_type"]] * wanted["instance_count"]
             yield quota("vCPUs", sum(cpus[each] for each in types), more)
+            if wanted["spot_count"]:
+                more = cpus[wanted["instance_type"]] * wanted["spot_count"]
+                yield quota("vCPUs on Spot", 0, more)
     addresses = readiness.of_others(ec2.describe_addresses()["Addresses"], tags)
     yield quota("Elastic IPs", len(addresses), wanted["addresses"])
     yield quota("VPCs", len(readiness.of_others(items(ec2, "describe_vpcs", "Vpcs"), tags)), 1)
@@ -232,6 +240,7 @@ def main():
         argument_spec={
             "instance_type": {"type": "str", "required": True},
             "instance_count": {"type": "int", "default": 1},
+            "spot_count": {"type": "int", "default": 0},
             "addresses": {"type": "int", "default": 0},
             "image_owner": {"type": "str", "required": True},
             "image_name": {"type": "str", "required": True},

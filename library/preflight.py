@@ -37,6 +37,20 @@ options:
       volume_type: {description: Type of their root volumes., type: str, required: true}
       volume_size: {description: GiB of each., type: int, required: true}
       volume_iops: {description: IOPS of each., type: int, required: true}
+  group:
+    description: The hosts that come and go, when there is to be a group of them.
+    type: dict
+    suboptions:
+      min_size: {description: How many at least., type: int, required: true}
+      max_size: {description: How many at most., type: int, required: true}
+      types: {description: Their types., type: list, elements: str, required: true}
+      surge_percent:
+        description: How many there may be while they are replaced.
+        type: int
+        default: 150
+      threads: {description: Connections to the database of each process., type: int, default: 8}
+      connections: {description: How many the database takes., type: int, required: true}
+      reserve: {description: How many of them are for others than hosts., type: int, default: 20}
   database:
     description: The database on RDS, when there is to be one.
     type: dict
@@ -182,6 +196,39 @@ def hosts(ec2, wanted, zones, tags):
     return preflight.instance_type(kind, wanted["architecture"], zones, offered, architectures)
 
 
+def group(ec2, wanted, architecture, zones):
+    """Problems of the types of a group, of its sizes, and of their connections."""
+    kinds = list(dict.fromkeys(wanted["types"]))
+    pages = ec2.get_paginator("describe_instance_type_offerings").paginate(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": kinds}]
+    )
+    offered = {}
+    for each in (found for page in pages for found in page["InstanceTypeOfferings"]):
+        offered.setdefault(each["InstanceType"], []).append(each["Location"])
+    there = [kind for kind in kinds if kind in offered]
+    found = ec2.describe_instance_types(InstanceTypes=there)["InstanceTypes"] if there else []
+    known = {
+        each["InstanceType"]: {
+            "architectures": each["ProcessorInfo"]["SupportedArchitectures"],
+            "memory_mb": each["MemoryInfo"]["SizeInMiB"],
+            "cpus": each["VCpuInfo"]["DefaultVCpus"],
+        }
+        for each in found
+    }
+    each_host = preflight.processes(known) * wanted["threads"]
+    return [
+        *preflight.group(wanted["min_size"], wanted["max_size"], zones),
+        *preflight.group_types(kinds, architecture, zones, offered, known),
+        *preflight.connections(
+            wanted["max_size"],
+            wanted["surge_percent"],
+            each_host,
+            wanted["connections"],
+            wanted["reserve"],
+        ),
+    ]
+
+
 def database(rds, wanted):
     """Problems of the class, unless the database is of this class already."""
     kind = wanted["instance_class"]
@@ -214,10 +261,12 @@ def look(module):
         *preflight.domain(given["site_domain"], given["site_zone"]),
         *preflight.network(given["network_cidr"]),
         *preflight.operators(given["operator_cidrs"]),
-        *preflight.hosts(wanted["count"], zones),
+        *preflight.hosts(wanted["count"], zones, least=0 if given["group"] else 1),
         *preflight.volume(wanted["volume_type"], wanted["volume_size"], wanted["volume_iops"]),
         *hosts(ec2, wanted, zones, given["tags"]),
     ]
+    if given["group"]:
+        problems += group(ec2, given["group"], wanted["architecture"], zones)
     if given["database"]:
         problems += database(module.client("rds"), given["database"])
     return zones, problems
@@ -239,6 +288,18 @@ def main():
                     "volume_type": {"type": "str", "required": True},
                     "volume_size": {"type": "int", "required": True},
                     "volume_iops": {"type": "int", "required": True},
+                },
+            },
+            "group": {
+                "type": "dict",
+                "options": {
+                    "min_size": {"type": "int", "required": True},
+                    "max_size": {"type": "int", "required": True},
+                    "types": {"type": "list", "elements": "str", "required": True},
+                    "surge_percent": {"type": "int", "default": 150},
+                    "threads": {"type": "int", "default": 8},
+                    "connections": {"type": "int", "required": True},
+                    "reserve": {"type": "int", "default": 20},
                 },
             },
             "database": {

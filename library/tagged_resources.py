@@ -20,8 +20,8 @@ options:
     required: true
   thorough:
     description: Whether to ask the services for what the tagging API may not list (Elastic IPs, key
-      pairs, hosted zones, O(iam_names)), and to leave out instances that have ended, which AWS
-      names for an hour.
+      pairs, launch templates, Auto Scaling groups, hosted zones, O(iam_names)), and to leave out
+      instances that have ended, which AWS names for an hour.
     type: bool
     default: false
   iam_names:
@@ -114,8 +114,21 @@ def tagged_ec2(client, tags, region):
         for instance in reservation["Instances"]
     }
     here = client.meta.partition, region
+    pages = client.get_paginator("describe_launch_templates").paginate(Filters=filters)
     found = {ec2_arn(*here, "elastic-ip", each["AllocationId"]) for each in addresses}
-    return found | {ec2_arn(*here, "key-pair", each["KeyPairId"]) for each in keys}, ended
+    found |= {ec2_arn(*here, "key-pair", each["KeyPairId"]) for each in keys}
+    found |= {
+        ec2_arn(*here, "launch-template", each["LaunchTemplateId"])
+        for page in pages
+        for each in page["LaunchTemplates"]
+    }
+    return found, ended
+
+
+def tagged_groups(client, tags):
+    filters = [{"Name": f"tag:{key}", "Values": [str(tags[key])]} for key in sorted(tags)]
+    pages = client.get_paginator("describe_auto_scaling_groups").paginate(Filters=filters)
+    return {each["AutoScalingGroupARN"] for page in pages for each in page["AutoScalingGroups"]}
 
 
 def tagged_zones(client, tags):
@@ -152,6 +165,7 @@ def ask_the_services(module, arns):
     of_ec2, ended = tagged_ec2(module.client("ec2"), tags, module.region)
     found = (
         of_ec2
+        | tagged_groups(module.client("autoscaling"), tags)
         | tagged_zones(module.client("route53"), tags)
         | named_in_iam(module.client("iam"), module.params["iam_names"])
     )

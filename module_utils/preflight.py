@@ -32,8 +32,67 @@ def between(variable, number, least, most):
     return [f"{variable}={number}: it has to be from {least} to {most}"]
 
 
-def hosts(count, zones):
-    return between("web_count", count, 1, HOSTS_A_ZONE * max(len(zones), 1))
+# Of two hosts, one type may have so many times the memory of another: they get as many requests.
+SIZE_CLASS = 2
+
+
+def hosts(count, zones, least=1):
+    return between("web_count", count, least, HOSTS_A_ZONE * max(len(zones), 1))
+
+
+def group(smallest, largest, zones):
+    """The sizes of a group."""
+    problems = between("asg_max_size", largest, 1, HOSTS_A_ZONE * max(len(zones), 1))
+    return problems + between("asg_min_size", smallest, 1, largest)
+
+
+def group_types(wanted, architecture, zones, offered, known):
+    """``wanted`` are types, the first on demand; ``offered`` the zones of each, ``known`` what
+    DescribeInstanceTypes tells of each."""
+    problems = [
+        f"asg_types: EC2 does not offer {kind} in any zone of {', '.join(zones)}"
+        for kind in wanted
+        if not set(zones) & set(offered.get(kind, []))
+    ]
+    if missing := sorted(set(zones) - set(offered.get(wanted[0], []))):
+        problems.append(
+            f"asg_types: {wanted[0]} is first, for hosts on demand in every zone, and EC2 does not "
+            f"offer it in {', '.join(missing)}"
+        )
+    problems += [
+        f"asg_types: {kind} runs {', '.join(each['architectures'])}, and the image is for "
+        f"{architecture}"
+        for kind, each in known.items()
+        if architecture not in each["architectures"]
+    ]
+    memories = {each["memory_mb"]: kind for kind, each in known.items()}
+    if memories and max(memories) > SIZE_CLASS * min(memories):
+        problems.append(
+            f"asg_types: {memories[max(memories)]} has more than {SIZE_CLASS} times the memory of "
+            f"{memories[min(memories)]}, and would get as many requests"
+        )
+    return problems
+
+
+def processes(types):
+    """Of the app, on the host of a group that has most: as roles/web/files/mustache-settings."""
+    found = [max(min(each["cpus"], each["memory_mb"] // 500), 2) for each in types.values()]
+    return max(found, default=2)
+
+
+def connections(largest, surge_percent, each_host, most, reserve):
+    """Of a database that takes ``most``, while all hosts of the group are replaced."""
+    hosts_at_once = -(-largest * surge_percent // 100)
+    needed = hosts_at_once * each_host + reserve
+    if needed <= most:
+        return []
+    fitting = (most - reserve) // each_host * 100 // surge_percent
+    return [
+        f"asg_max_size={largest}: up to {hosts_at_once} hosts, while they are replaced, with "
+        f"{each_host} connections each and {reserve} for others are {needed}, and the database "
+        f"takes {most}. It is enough for asg_max_size={max(fitting, 0)}; more takes a larger "
+        "db_instance_class, or RDS Proxy between hosts and database, which is not made here"
+    ]
 
 
 def volume(kind, size, iops):

@@ -14,7 +14,7 @@ from jinja2 import Environment
 from tests.unit.ansible.test_roles import ROOT
 
 SCRIPT = ROOT / "roles/backup/templates/mustache-backup"
-VALUES = {"backup_bucket": "dumps", "backup_kept_on_host": 2}
+VALUES = {"backup_bucket": "dumps", "backup_kept_on_host": 2, "backup_turns": False}
 NOTE = """#!{python}
 import json, os, sys
 with open({log!r}, "a") as log:
@@ -54,7 +54,7 @@ def script(tmp_path, monkeypatch):
         path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     environment = Environment(autoescape=False)
-    environment.filters["to_json"] = json.dumps
+    environment.filters |= {"to_json": json.dumps, "bool": bool}
     text = environment.from_string(SCRIPT.read_text()).render(VALUES, ansible_managed="by a test")
     names = {"__name__": "mustache_backup", "__doc__": ""}
     exec(compile(text, str(SCRIPT), "exec"), names)
@@ -125,6 +125,30 @@ def test_the_first_dump_of_a_day_is_kept_on_the_host_too(script, tmp_path, monke
     assert second["key"].startswith("dumps/hourly/")
     kept = {path.name for path in (tmp_path / "dumps").iterdir()}
     assert kept == {Path(first["key"]).name, "last"}
+
+
+def test_of_several_hosts_the_first_that_asks_makes_the_dump_of_a_day(
+    script, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+    taken = set()
+
+    def put(bucket, *, Bucket, Key, IfNoneMatch):
+        if Key in taken:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+        taken.add(Key)
+
+    monkeypatch.setattr(Bucket, "put_object", put, raising=False)
+    monkeypatch.setitem(script["scheduled"].__globals__, "TURNS", True)
+
+    first, again = script["scheduled"](), script["scheduled"]()
+    next((tmp_path / "dumps").glob("turn-*")).unlink()
+    elsewhere = script["scheduled"]()
+
+    assert first["key"].startswith("dumps/20")
+    assert again["key"].startswith("dumps/hourly/")
+    assert elsewhere == {"left": "another host makes the dump of this day"}
+    assert [key.rpartition("/")[0] for key in taken] == ["dumps/turns"]
 
 
 def test_a_dump_that_the_bucket_does_not_take_is_none(script, tmp_path, monkeypatch):

@@ -180,3 +180,60 @@ def test_a_second_run_asks_for_no_zones(run):
 
     assert run("preflight", given, **GIVEN)["zones"] == ["x-1b", "x-1d"]
     ec2.assert_no_pending_responses()
+
+
+KNOWN = {
+    "t3.medium": {"architectures": ["x86_64"], "memory_mb": 4096, "cpus": 2},
+    "c5.large": {"architectures": ["x86_64"], "memory_mb": 4096, "cpus": 2},
+}
+OFFERED = {"t3.medium": ZONES, "c5.large": ZONES[:1]}
+
+
+def types(offered=None, **more):
+    known = KNOWN | more
+    return preflight.group_types(list(known), "x86_64", ZONES, offered or OFFERED, known)
+
+
+def test_a_type_of_a_group_may_be_missing_in_a_zone_unless_it_is_on_demand():
+    assert types() == []
+    [problem] = types(offered={"t3.medium": ZONES[:1], "c5.large": ZONES})
+    assert "t3.medium is first" in problem
+    assert "us-east-1b" in problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "said"),
+    [
+        ("m7g.large", {"architectures": ["arm64"], "memory_mb": 8192, "cpus": 2}, "runs arm64"),
+        (
+            "m5.xlarge",
+            {"architectures": ["x86_64"], "memory_mb": 16384, "cpus": 4},
+            "m5.xlarge has more than 2 times the memory",
+        ),
+        ("c9.large", KNOWN["c5.large"], "does not offer c9.large in any zone"),
+    ],
+)
+def test_types_of_a_group_that_do_not_go_together_are_refused(kind, about, said):
+    offered = OFFERED | ({} if "any zone" in said else {kind: ZONES})
+    [problem] = types(offered, **{kind: about})
+    assert said in problem
+
+
+def test_a_group_that_the_database_has_no_connections_for_is_refused_with_the_way_out():
+    assert preflight.connections(4, 150, 16, 417, 20) == []
+    [problem] = preflight.connections(12, 150, 16, 200, 20)
+    assert "up to 18 hosts" in problem
+    assert "enough for asg_max_size=7;" in problem
+    assert "RDS Proxy" in problem
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wrong"), [((2, 12), 0), ((0, 4), 1), ((5, 4), 1), ((1, 999), 1)]
+)
+def test_sizes_of_a_group(sizes, wrong):
+    assert len(preflight.group(*sizes, ZONES)) == wrong
+
+
+def test_a_host_has_the_processes_that_its_settings_work_out():
+    assert preflight.processes(KNOWN) == 2
+    assert preflight.processes({"x": {"cpus": 8, "memory_mb": 16384}}) == 8

@@ -375,7 +375,9 @@ def test_every_provider_can_be_found_and_retired_or_goes_with_something_else():
     for axis, known in PROVIDERS["providers"].items():
         for name, provider in known.items():
             known = {"role", "place", "found", "retire"}
-            assert set(provider) - {"leaves", "needs"} in (set(), {"hands"}, known), name
+            who = {"leaves", "needs", "hands", "members"}
+            assert set(provider) - who in (set(), known), name
+            assert ("hands" in provider) == (axis == "compute")
             if "role" in provider:
                 tasks = ROOT / "roles" / provider["role"] / "tasks"
                 assert (tasks / f"{provider['retire']}.yml").exists(), (axis, name)
@@ -430,3 +432,71 @@ def test_nothing_means_the_first_host():
     ]
 
     assert meant == []
+
+
+GROUP = {
+    "stage": 5,
+    "site_url": "https://m.example.com",
+    "elasticache_authority_file": "",
+    "db_authority_file": "",
+    "project_root": str(ROOT),
+    "project_name": "mustache",
+    "project_environment": "production",
+    "project_tags": {"Project": "mustache", "Environment": "production"},
+}
+
+
+def test_with_a_group_there_are_no_fixed_hosts_and_a_builder_only_where_no_image_is():
+    for image, builder in (("", True), ("ami-1", False)):
+        found = {"aws_account": ACCOUNT, "asg_image_result": {"id": image}}
+        given = GROUP | {"hostvars": {"localhost": found}}
+        assert (wired("web_count", **given), wired("web_builder", **given)) == (0, builder)
+    assert wired("web_count", stage=4) == 2
+    assert wired("web_builder", stage=4) is False
+
+
+@pytest.mark.parametrize(
+    ("groups", "hands", "manager"),
+    [
+        ({"role_web": ["w"], "role_builder": ["b"], "role_asg": ["i-1"]}, ["b", "w"], "b"),
+        ({"role_asg": ["i-2", "i-1"]}, [], "i-1"),
+        ({"role_builder": ["b"]}, ["b"], "b"),
+    ],
+)
+def test_work_is_done_by_who_gets_the_app_installed_or_else_by_who_has_it_from_an_image(
+    groups, hands, manager
+):
+    names = {name for each in groups.values() for name in each}
+    told = {name: {"inventory_hostname": name} for name in names} | {"localhost": {}}
+    given = {"stage": 5, "hostvars": told, "groups": groups}
+    noted = groups | {"hands": wired("hands", **given), "members": wired("members", **given)}
+
+    assert noted["hands"] == hands
+    assert wired("manage_host", **given | {"groups": noted}) == manager
+
+
+def test_the_hosts_of_a_group_are_asked_whether_they_live_and_finish_before_spot_ends():
+    assert wired("lb_health_path", **GROUP) == "/healthz"
+    assert wired("lb_health_path", stage=4) == "/readyz"
+    defaults = yaml.safe_load((ROOT / "roles/asg/defaults/main.yml").read_text())
+    assert wired("asg_drain_seconds", **GROUP) + defaults["asg_termination_seconds"] < 110
+
+
+def test_another_release_or_another_role_of_the_app_is_another_image():
+    def fingerprint(release, **more):
+        found = {"aws_account": ACCOUNT, "release": {"name": release}}
+        return wired("asg_fingerprint", **GROUP | {"hostvars": {"localhost": found}} | more)
+
+    first = fingerprint("1")
+
+    assert first == fingerprint("1")
+    assert len({first, fingerprint("2"), fingerprint("1", web_app_role_arn="arn:of:another")}) == 3
+
+
+def test_a_database_takes_as_many_connections_as_its_memory_has_room_for():
+    small, medium = (
+        wired("database_connections", db_instance_class=kind)
+        for kind in ("db.t4g.micro", "db.t4g.medium")
+    )
+
+    assert small < 112 < 400 < medium < 450

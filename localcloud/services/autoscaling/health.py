@@ -23,7 +23,7 @@ class Health:
             if member.instance.state not in ("running", "pending"):
                 self.mark(member, ENDED)
             elif (
-                group.health_check_type == "ELB"
+                "ELB" in group.health_check_type
                 and member.in_service
                 and not self.graced(group, member, now)
                 and any(each.state == "unhealthy" for each in self.seen(group, member))

@@ -213,7 +213,8 @@ def test_hosts_join_their_target_groups_and_leave_them(scene):
     assert scene.registered(arn) == set(scene.ids())
 
 
-def test_a_host_that_its_balancer_finds_ill_is_replaced_after_its_grace(scene, monkeypatch):
+@pytest.mark.parametrize("kind", ["ELB", "EC2,ELB"])
+def test_a_host_that_its_balancer_finds_ill_is_replaced_after_its_grace(scene, monkeypatch, kind):
     from localcloud.services.elbv2.health import HEALTHY, Health
     from localcloud.services.elbv2.targets import TargetGroups
 
@@ -222,7 +223,7 @@ def test_a_host_that_its_balancer_finds_ill_is_replaced_after_its_grace(scene, m
         TargetGroups, "health", lambda self, group, name: seen.get(name, HEALTHY)
     )  # fmt: skip
     arn = scene.targets()
-    scene.create(1, TargetGroupARNs=[arn], HealthCheckType="ELB", HealthCheckGracePeriod=20)
+    scene.create(1, TargetGroupARNs=[arn], HealthCheckType=kind, HealthCheckGracePeriod=20)
     scene.rounds(2)
     (ill,) = scene.ids()
     seen[ill] = Health("unhealthy")
@@ -442,3 +443,49 @@ def test_hosts_have_the_profile_of_their_template(scene):
     scene.rounds(2)
     profiles = scene.cloud.backend("ec2").iam_instance_profile_associations
     assert set(profiles) == set(scene.ids())
+
+
+def test_a_group_changes_between_one_template_and_a_mixed_policy(scene):
+    scene.create(1)
+    scene.api.update_auto_scaling_group(**WEB, MixedInstancesPolicy=scene.mixed())
+    assert "LaunchTemplate" not in scene.group()
+    scene.rounds(2)
+    assert scene.instances()[0]["InstanceType"] == "t3.micro"
+    version = scene.version(InstanceType="t3.small")
+    named = {"LaunchTemplateName": "web", "Version": version}
+    scene.api.update_auto_scaling_group(**WEB, LaunchTemplate=named)
+    assert "MixedInstancesPolicy" not in scene.group()
+    assert scene.group()["LaunchTemplate"] == {**named, "LaunchTemplateId": scene.template}
+    scene.api.set_desired_capacity(**WEB, DesiredCapacity=2)
+    scene.rounds(2)
+    assert [each["InstanceType"] for each in scene.instances()] == ["t3.micro", "t3.small"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "goes"),
+    [
+        ("OldestInstance", 0),
+        ("NewestInstance", 2),
+        ("ClosestToNextInstanceHour", 0),
+        ("OldestLaunchTemplate", 1),
+    ],
+)
+def test_who_goes_first_is_the_policys_to_say(scene, policy, goes):
+    zone = scene.subnets[0]
+    scene.version()
+    scene.create(1, VPCZoneIdentifier=zone, TerminationPolicies=[policy],
+                 LaunchTemplate={"LaunchTemplateId": scene.template, "Version": "2"})  # fmt: skip
+    scene.rounds(2)
+    for minutes, version in ((20, "1"), (50, "2")):
+        scene.rounds(1, minutes * 60)
+        launched = {"LaunchTemplateId": scene.template, "Version": version}
+        scene.api.update_auto_scaling_group(
+            **WEB, LaunchTemplate=launched, DesiredCapacity=scene.group()["DesiredCapacity"] + 1
+        )
+        scene.rounds(2)
+    ids = scene.ids()
+    # their ages are 104, 84 and 34 minutes: 16, 36 and 26 to the next hour
+    scene.rounds(1, 34 * 60)
+    scene.api.set_desired_capacity(**WEB, DesiredCapacity=2)
+    scene.rounds(3)
+    assert set(ids) - set(scene.ids()) == {ids[goes]}

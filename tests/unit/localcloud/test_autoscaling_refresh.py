@@ -319,3 +319,20 @@ def test_there_is_no_way_back_to_a_version_that_moves(scene):
     start(scene)
     with pytest.raises(ClientError, match="IrreversibleInstanceRefresh"):
         scene.api.rollback_instance_refresh(**WEB)
+
+
+def test_a_refresh_may_bring_a_mixed_policy(scene):
+    ready(scene, 2)
+    policy = scene.mixed(("t3.small",), OnDemandBaseCapacity=1,
+                         OnDemandPercentageAboveBaseCapacity=0)  # fmt: skip
+    scene.api.start_instance_refresh(
+        **WEB, DesiredConfiguration={"MixedInstancesPolicy": policy},
+        Preferences={"SkipMatching": True},
+    )  # fmt: skip
+    assert until_ended(scene)[0]["Status"] == "Successful"
+    assert {each["InstanceType"] for each in scene.instances()} == {"t3.small"}
+    lifecycles = {scene.member(each).instance.lifecycle for each in scene.ids()}
+    assert lifecycles == {None, "spot"}
+    assert scene.group()["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"] == [
+        {"InstanceType": "t3.small"}
+    ]

@@ -5,7 +5,6 @@ each minute in both. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from moto.autoscaling.models import ASG_NAME_TAG
 
@@ -36,14 +35,14 @@ class InstanceMetrics(Source):
 
     def measure(self, at: int) -> Iterator[Point]:
         containers = self.cloud.engine.containers()
-        seen: dict[tuple[str, int], None] = {}
+        seen: set[tuple[str, int]] = set()
         grouped: dict[tuple, list[float]] = {}
         for instance in self.cloud.service(Instances).all():
             container = containers.get(instance.id)
             if instance.state != "running" or not (container and container.running):
                 continue
             key = (instance.id, container.pid)
-            seen[key] = None
+            seen.add(key)
             yield from self._checks(instance, at)
             for name, value in self._used(instance, key, at).items():
                 unit = UNITS[name]
@@ -115,9 +114,8 @@ def _groups(instance) -> list[tuple[tuple[str, str], ...]]:
     """Dimensions under which it is counted with others: its Auto Scaling group; with detailed
     monitoring also its image, its type, and all instances."""
     found: list[tuple[tuple[str, str], ...]] = []
-    with suppress(AttributeError):
-        if name := tag(instance, ASG_NAME_TAG):
-            found.append((("AutoScalingGroupName", name),))
+    if name := tag(instance, ASG_NAME_TAG):
+        found.append((("AutoScalingGroupName", name),))
     if detailed(instance):
         found += [
             (("ImageId", instance.image_id),),

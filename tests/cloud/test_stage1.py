@@ -246,6 +246,16 @@ def test_stage_1_from_nothing_to_nothing(cloud, start_project, subtests, tmp_pat
         # What the host might read for that, it may not any more.
         assert "(403)" in reading(f"{bucket} dumps/{copy.name} /dev/null")
 
+    with subtests.test("a dump is not restored where pictures of its time may lie in a bucket"):
+        s3, pictures = cloud.client("s3"), bucket.replace("-backups-", "-pictures-")
+        s3.create_bucket(Bucket=pictures)
+        tags = [{"Key": "Project", "Value": "mustache"}, {"Key": "Environment", "Value": "test"}]
+        s3.put_bucket_tagging(Bucket=pictures, Tagging={"TagSet": tags})
+        words = ["-e", "restore_from=latest", "-e", "confirm_restore=test"]
+        refused = project.play("restore", *words, code=2)
+        s3.delete_bucket(Bucket=pictures)
+        assert f"Pictures of an earlier site are in s3://{pictures}" in said(refused)
+
     with subtests.test("destroy asks for the word, and leaves nothing but the backups"):
         assert "confirm_destroy=test" in project.play("destroy", code=2)
         assert len(project.untagged()) == 6

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cloud import browser
 from cloud.deployer import deployer
-from cloud.project import Visitor, changed
+from cloud.project import Visitor, changed, closed
 
 pytestmark = pytest.mark.cloud
 
@@ -31,6 +31,13 @@ def test_from_nothing_to_stage_3_and_down(project, subtests):
         graph = project.graph()
         for zone, number in (("a", 1), ("b", 2)):
             assert f"|--@zone_us_east_1{zone}:\n  |  |--mustache-stages-web-{number}\n" in graph
+
+    with subtests.test("public addresses that they keep lead nobody past the balancer"):
+        for host in project.instances("running"):
+            address = host["PublicIpAddress"]
+            assert [port for port in (80, 443, 8000) if not closed(address, port)] == []
+            metadata = host["MetadataOptions"]
+            assert (metadata["HttpTokens"], metadata["HttpPutResponseHopLimit"]) == ("required", 1)
 
     with subtests.test("a second run changes nothing"):
         assert set(changed(project.play("stage3")).values()) == {0}

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from service.errors import RETRY_AFTER_SECONDS, wants_json
 from service.pictures import stores
+from service.pictures.records import records
 
 # cloud-init leaves here what the instance metadata service said at boot.
 INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
@@ -26,6 +27,10 @@ INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
 def database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+def rows_table() -> None:
+    records.original("readyz")
 
 
 def pictures() -> None:
@@ -44,10 +49,17 @@ def sessions() -> None:
     import_module(settings.SESSION_ENGINE).SessionStore().exists("readyz")
 
 
-CHECKS = {"database": database, "pictures": pictures, "sessions": sessions, "cache": cached}
+# Where the rows are is asked first.
+ROWS = {"database": database, "dynamodb": rows_table}
+CHECKS = {
+    settings.ROWS: ROWS[settings.ROWS],
+    "pictures": pictures,
+    "sessions": sessions,
+    "cache": cached,
+}
 # Without one of these no page is right. Without the others all is slower, or cannot be counted, or
 # no picture can come and none may be seen: to take every host out of service would be worse.
-NEEDED = {"database", "sessions"}
+NEEDED = {settings.ROWS, "sessions"}
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -132,7 +144,7 @@ def about() -> dict:
         "zone": None,
         "region": None,
         "stores": {
-            "database": connection.vendor,
+            "database": connection.vendor if settings.ROWS == "database" else settings.ROWS,
             "pictures": settings.PICTURE_STORE,
             "sessions": settings.SESSION_STORE,
             "cache": settings.CACHES["default"]["BACKEND"].rpartition(".")[2],

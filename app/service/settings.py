@@ -64,41 +64,26 @@ CDN_SECRETS = setting(
 )
 
 # --- Stores -----------------------------------------------------------------------------------
-DATABASES = {
-    "default": setting(
-        "DATABASE_URL",
-        read=env.dj_db_url,
-        check=known_database,
-        example="postgres://user:password@host:5432/name?sslmode=require",
-    )
-}
-if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    # A database that went away must cost seconds, not the minutes TCP would wait.
-    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    DATABASES["default"].setdefault("OPTIONS", {})
-    DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 3,
-        "tcp_user_timeout": 10_000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 3,
-        "keepalives_count": 3,
-        "application_name": "mustache",
-        "options": "-c statement_timeout=15000 -c lock_timeout=5000",
-    } | DATABASES["default"]["OPTIONS"]
-else:
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    } | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Where the bucket and the tables are. Endpoint and credentials boto3 finds itself.
 AWS_REGION = setting(
     "AWS_REGION", default=env.str("AWS_DEFAULT_REGION", default=""), example="eu-central-1"
 )
-ROWS = setting("ROWS", default="database", check=one_of("database"), example="database")
-RECORDS = {"database": "service.pictures.records.sql.SqlRecords"}[ROWS]
+RECORDS_STORES = {
+    "database": "service.pictures.records.sql.SqlRecords",
+    "dynamodb": "service.pictures.records.dynamodb.DynamoRecords",
+}
+ROWS = setting("ROWS", default="database", check=one_of(*RECORDS_STORES), example="database")
+RECORDS = RECORDS_STORES[ROWS]
+ROWS_TABLE = setting(
+    "ROWS_TABLE",
+    default="",
+    check=not_empty if ROWS == "dynamodb" else None,
+    example="mustache-prod-rows",
+)
+# While they move: pictures/records/frozen.py.
+ROWS_FROZEN = setting("ROWS_FROZEN", read=env.bool, default=False, example="false")
 # Where reads look first; the second store is set while pictures move: pictures/pair.py.
 PICTURE_STORE = setting(
     "PICTURE_STORE", default="database", check=one_of("database", "s3"), example="database"
@@ -118,7 +103,9 @@ PICTURE_BUCKET = setting(
 # The CDN that keeps copies of files, and is told of deletions: pictures/cdn.py.
 CDN_DISTRIBUTION = setting("CDN_DISTRIBUTION", default="", example="E2QWRUHAPOMQZL")
 # All there are, in use or not.
-PICTURE_STORES = {"database": {"BACKEND": "service.pictures.storage.DatabaseStorage"}}
+PICTURE_STORES = {}
+if "database" in (ROWS, PICTURE_STORE, PICTURE_STORE_SECOND):
+    PICTURE_STORES["database"] = {"BACKEND": "service.pictures.storage.DatabaseStorage"}
 if PICTURE_BUCKET:
     PICTURE_STORES["s3"] = {
         "BACKEND": "service.pictures.bucket.BucketStorage",
@@ -160,7 +147,16 @@ MEDIA_URL = "/media/"
 SESSION_ENGINE = "service.sessions.engine"
 # Rate limits. Django's cache in the database cannot count.
 COUNTERS = setting(
-    "COUNTERS", default="database", check=one_of("database", "cache"), example="database"
+    "COUNTERS",
+    default="database",
+    check=one_of("database", "cache", "dynamodb"),
+    example="database",
+)
+COUNTERS_TABLE = setting(
+    "COUNTERS_TABLE",
+    default="",
+    check=not_empty if COUNTERS == "dynamodb" else None,
+    example="mustache-prod-counters",
 )
 CACHES = {
     "default": setting(
@@ -175,6 +171,39 @@ CACHES = {
         example="db://cache",
     )
 }
+# Where nothing is in a database, none is needed.
+_in_database = CACHES["default"]["BACKEND"].endswith("DatabaseCache") or not {
+    "database",
+    "elasticache",
+}.isdisjoint({ROWS, PICTURE_STORE, PICTURE_STORE_SECOND, COUNTERS, *_session_stores})
+DATABASES = {
+    "default": setting(
+        "DATABASE_URL",
+        read=env.dj_db_url,
+        **({} if _in_database else {"default": "sqlite://:memory:"}),
+        check=known_database,
+        example="postgres://user:password@host:5432/name?sslmode=require",
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # A database that went away must cost seconds, not the minutes TCP would wait.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    DATABASES["default"].setdefault("OPTIONS", {})
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 3,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "application_name": "mustache",
+        "options": "-c statement_timeout=15000 -c lock_timeout=5000",
+    } | DATABASES["default"]["OPTIONS"]
+else:
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    } | DATABASES["default"].get("OPTIONS", {})
 
 # --- Limits -----------------------------------------------------------------------------------
 MAX_UPLOAD_BYTES = setting(

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.module_loading import import_string
 
 from service.ratelimit.models import Count
 
@@ -43,8 +44,12 @@ class InCache:
             return InDatabase().add(key, window, seconds, amount)
 
 
-KINDS = {"database": InDatabase(), "cache": InCache()}
+KINDS = {
+    "database": "service.ratelimit.counters.InDatabase",
+    "cache": "service.ratelimit.counters.InCache",
+    "dynamodb": "service.ratelimit.dynamodb.InDynamoDB",
+}
 
 
 def counters() -> Counters:
-    return KINDS[settings.COUNTERS]
+    return import_string(KINDS[settings.COUNTERS])()

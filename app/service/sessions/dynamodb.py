@@ -5,24 +5,15 @@ DynamoDB may take days to delete what is expired; it counts as gone at once.
 
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
 from service import aws
+from service.dynamodb import told
 from service.errors import StoreUnavailable
 from service.sessions import BATCH, GONE, Kept
 
 ATTEMPTS = 5  # at what DynamoDB leaves unread
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise StoreUnavailable(f"DynamoDB: {error}") from error
 
 
 def as_item(kept: Kept) -> dict:

@@ -191,7 +191,7 @@ def use_cache(settings, url: str, seconds: float = 30):
 
 @pytest.fixture
 def dynamodb(settings, monkeypatch):
-    """DynamoDB with a table of sessions."""
+    """DynamoDB with the tables of sessions, of rows and of counters."""
     from moto import mock_aws
     from service import aws
 
@@ -200,15 +200,24 @@ def dynamodb(settings, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     settings.AWS_REGION, settings.SESSION_TABLE = "us-east-1", "sessions"
+    settings.ROWS_TABLE, settings.COUNTERS_TABLE = "rows", "counters"
+    keys = {
+        "sessions": [("session_key", "HASH", "S")],
+        "rows": [("pk", "HASH", "S"), ("sk", "RANGE", "S")],
+        "counters": [("counted", "HASH", "S"), ("window_number", "RANGE", "N")],
+    }
     with mock_aws():
         aws.client.cache_clear()
         client = aws.client("dynamodb")
-        client.create_table(
-            TableName="sessions",
-            KeySchema=[{"AttributeName": "session_key", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "session_key", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        for table, key in keys.items():
+            client.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind, _ in key],
+                AttributeDefinitions=[
+                    {"AttributeName": name, "AttributeType": of} for name, _, of in key
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
         yield client
         aws.client.cache_clear()
 

@@ -1,4 +1,4 @@
-"""Rate limits, counted in the database and in a cache."""
+"""Rate limits, counted in the database, in a cache and in DynamoDB."""
 
 import pytest
 from django.core.cache import cache
@@ -10,9 +10,11 @@ from service.ratelimit.models import Count
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["database", "cache"])
+@pytest.fixture(params=["database", "cache", "dynamodb"])
 def store(request, settings):
     settings.COUNTERS = request.param
+    if request.param == "dynamodb":
+        request.getfixturevalue("dynamodb")
     if request.param == "cache":
         settings.CACHES = {
             "default": {

@@ -17,13 +17,19 @@ from tests.service.memory_records import MemoryRecords
 
 pytestmark = pytest.mark.django_db
 
-KEEPERS = ["service.pictures.records.sql.SqlRecords", "tests.service.memory_records.MemoryRecords"]
+KEEPERS = [
+    "service.pictures.records.sql.SqlRecords",
+    "service.pictures.records.dynamodb.DynamoRecords",
+    "tests.service.memory_records.MemoryRecords",
+]
 NOBODY = frozenset()
 
 
 @pytest.fixture(params=KEEPERS, ids=lambda path: path.rpartition(".")[2])
 def keeper(request, settings, monkeypatch):
     settings.RECORDS = request.param
+    if "Dynamo" in request.param:
+        request.getfixturevalue("dynamodb")
     monkeypatch.setattr(records, "_wrapped", records._setupfunc())
     return records
 
@@ -190,8 +196,17 @@ def test_ids_sort_when_the_clock_goes_back(monkeypatch):
     assert first < uuid7() < uuid7()
 
 
+def visit(client, face) -> None:
+    """With a session, and counted."""
+    client.post("/", {"image": io.BytesIO(face), "style": "walrus"})
+    [mine] = set(re.findall(r"/p/[\w-]{16}", client.get("/mine").content.decode()))
+    assert client.post(f"{mine}/delete").status_code == 303
+    assert mine not in client.get("/mine").content.decode()
+
+
+@pytest.mark.parametrize("kept", ["memory", "dynamodb"])
 def test_the_whole_service_works_on_any_records(
-    settings, monkeypatch, client, face, stored, django_assert_num_queries
+    request, kept, settings, monkeypatch, client, face, stored, django_assert_num_queries
 ):
     """No view, no command reaches past the protocol: the database is not even asked."""
     settings.STORAGES = settings.STORAGES | {
@@ -199,7 +214,15 @@ def test_the_whole_service_works_on_any_records(
     }
     settings.PICTURE_STORES = {}
     monkeypatch.setattr(records, "_wrapped", MemoryRecords())
+    if kept == "dynamodb":
+        request.getfixturevalue("dynamodb")
+        settings.SESSION_STORE = settings.COUNTERS = "dynamodb"
+        settings.UPLOAD_RATE = (100, 60)
+        settings.RECORDS = settings.RECORDS_STORES["dynamodb"]
+        monkeypatch.setattr(records, "_wrapped", records._setupfunc())
     with django_assert_num_queries(0):
+        if kept == "dynamodb":
+            visit(client, face)
         made, token = uploads.create(face, "walrus", owner="me")
         again, _ = uploads.create(face, "walrus")
         path = made.get_absolute_url()

@@ -71,6 +71,8 @@ def test_gunicorn_refuses_to_start_without_static_files(tmp_path):
         ("CACHE_URL", "rediss://127.0.0.1:6379/0?ssl_cert_reqs=none"),
         ("SESSION_STORE", "files"),
         ("SESSION_STORE_SECOND", "database"),
+        ("ROWS", "files"),
+        ("COUNTERS", "fingers"),
     ],
 )
 def test_wrong_setting_names_itself(name, value, tmp_path):
@@ -95,6 +97,8 @@ def test_wrong_setting_names_itself(name, value, tmp_path):
     [
         ("CACHE_URL", {"COUNTERS": "cache"}),
         ("CACHE_URL", {"SESSION_STORE": "elasticache"}),
+        ("ROWS_TABLE", {"ROWS": "dynamodb"}),
+        ("COUNTERS_TABLE", {"COUNTERS": "dynamodb"}),
         ("SESSION_TABLE", {"SESSION_STORE": "dynamodb"}),
         ("SESSION_TABLE", {"SESSION_STORE_SECOND": "dynamodb"}),
         ("PICTURE_BUCKET", {"PICTURE_STORE": "s3"}),
@@ -109,6 +113,55 @@ def test_what_a_setting_needs_must_be_set(missing, changes):
     done = run("check", **changes)
     assert done.returncode != 0
     assert f"{missing}: " in done.stderr.strip().splitlines()[-1]
+
+
+NOTHING_IN_A_DATABASE = {
+    "DATABASE_URL": None,
+    "ROWS": "dynamodb",
+    "ROWS_TABLE": "rows",
+    "SESSION_STORE": "dynamodb",
+    "SESSION_TABLE": "sessions",
+    "COUNTERS": "dynamodb",
+    "COUNTERS_TABLE": "counters",
+    "PICTURE_STORE": "s3",
+    "PICTURE_BUCKET": "pictures",
+    "CACHE_URL": "locmem://",
+    "AWS_REGION": "us-east-1",
+}
+
+
+def test_where_nothing_is_in_a_database_none_is_needed():
+    code = (
+        "from django.conf import settings; from service import health, urls; "
+        "print([*health.CHECKS], [*settings.PICTURE_STORES], health.about()['stores']['database'], "
+        "any('admin' in str(one.pattern) for one in urls.urlpatterns))"
+    )
+    done = run("shell", "--no-imports", "--command", code, **NOTHING_IN_A_DATABASE)
+    assert done.stdout.split("] ") == [
+        "['dynamodb', 'pictures', 'sessions', 'cache'",
+        "['s3'",
+        "dynamodb False\n",
+    ], done.stderr
+
+
+@pytest.mark.parametrize(
+    "there", ["ROWS", "SESSION_STORE", "COUNTERS", "PICTURE_STORE", "CACHE_URL"]
+)
+def test_where_anything_is_in_a_database_it_is_needed(there):
+    done = run("check", **NOTHING_IN_A_DATABASE | {there: None})
+    assert done.returncode != 0
+    assert "DATABASE_URL: " in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(("rows", "comes"), [("database", "False"), ("dynamodb", "True")])
+def test_boto3_comes_with_the_rows_that_need_it(rows, comes):
+    code = (
+        "import sys, service.urls; from service.pictures.records import records; "
+        "from service.ratelimit.counters import counters; counters(); records.sweep; "
+        "print('boto3' in sys.modules)"
+    )
+    done = run("shell", "--no-imports", "--command", code, ROWS=rows, ROWS_TABLE="rows")
+    assert done.stdout.strip() == comes, done.stderr
 
 
 @pytest.mark.parametrize("bucket", ["", "pictures"])

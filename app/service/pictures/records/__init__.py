@@ -158,7 +158,12 @@ class Records(Protocol):
 def configured() -> Records:
     from service.pictures.records.copied import Copied
 
-    return Copied(import_string(settings.RECORDS)())
+    kept = Copied(import_string(settings.RECORDS)())
+    if not settings.ROWS_FROZEN:
+        return kept
+    from service.pictures.records.frozen import Frozen
+
+    return Frozen(kept)
 
 
 records: Records = SimpleLazyObject(configured)

@@ -9,12 +9,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from service.pictures import models
 from service.pictures.records import Original, Page, Picture, Result, Vanished
 
 ATTEMPTS = 3
+AT_A_TIME = 1000
 
 
 def as_original(row: models.Original) -> Original:
@@ -129,9 +130,10 @@ class SqlRecords:
         return map(as_picture, whole().order_by("key").iterator())
 
     def originals(self) -> Iterator[tuple[Original, list[Result]]]:
-        for row in models.Original.objects.order_by("sha256").iterator():
-            rows = results().filter(original=row).order_by("style")
-            yield as_original(row), [as_result(result) for result in rows]
+        with_results = Prefetch("results", models.Result.objects.order_by("style"))
+        rows = models.Original.objects.order_by("sha256").prefetch_related(with_results)
+        for row in rows.iterator(chunk_size=AT_A_TIME):
+            yield as_original(row), [as_result(result) for result in row.results.all()]
 
 
 def whole() -> QuerySet[models.Picture]:

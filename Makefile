@@ -56,6 +56,10 @@ LABEL ?= load
 load: env ## find how many users the site carries (BASE_URL=... LABEL=stage1)
 	@python -m benchmarks.load --host $(BASE_URL) --label $(LABEL)
 
+.PHONY: prices
+prices: env ## what each stage costs by traffic: a table, docs/prices.md and its chart (ARGUMENTS="--pages 250000")
+	@tools/prices $(ARGUMENTS)
+
 # `make stage1 ARGUMENTS="-e web_instance_type=t3.medium"`; INVENTORY=aws for a real account.
 INVENTORY ?= local
 ARGUMENTS ?=

@@ -13,8 +13,8 @@ options:
       - C(hosts) with C(count), C(type), and the C(type), C(size) and C(iops) of their C(volume),
         and how many of them are on Spot, C(spot);
         C(database) with C(class), C(size) and C(multi_az), or nothing; whether there is a
-        C(balancer); how many GiB of pictures are in a bucket, C(pictures_gib); the C(cache) with
-        C(type) and C(nodes), and the million C(reads) and C(writes) of a C(table), or nothing.
+        C(balancer); the C(cache) with C(type) and C(nodes), or nothing; and what visitors take in a
+        month, C(usage), as P(monthly_usage#filter) says it, or nothing.
     type: dict
     required: true
   prices:
@@ -39,6 +39,12 @@ _value:
   elements: dict
   sample: [{what: 1 x t3.small, month: 15.18}]
 """
+
+# What visitors take has no line below this: it is not a cent.
+LEAST = 0.005
+
+# CloudFront's requests are billed by so many.
+CDN_REQUESTS = 10000
 
 # AWS puts a node of a load balancer, with an address, into each of two zones.
 BALANCER_ADDRESSES = 2
@@ -71,13 +77,8 @@ def database_lines(database, prices):
 
 
 def balancer_lines(prices):
-    hour = (
-        prices["balancer_hour"]
-        + prices["balancer_unit_hour"]
-        + BALANCER_ADDRESSES * prices["public_ipv4_hour"]
-    )
-    what = "load balancer with its addresses and one capacity unit"
-    yield what, hour * prices["hours_per_month"]
+    hour = prices["balancer_hour"] + BALANCER_ADDRESSES * prices["public_ipv4_hour"]
+    yield "load balancer with its addresses", hour * prices["hours_per_month"]
 
 
 def cache_lines(cache, prices):
@@ -87,14 +88,67 @@ def cache_lines(cache, prices):
         yield what, nodes * hour * prices["hours_per_month"]
 
 
-def table_lines(table, prices):
-    reads, writes = table["reads"], table["writes"]
-    what = f"DynamoDB, {reads} million reads and {writes} million writes of sessions"
-    yield what, reads * prices["table_read_million"] + writes * prices["table_write_million"]
+def tiered(amount, tiers):
+    """What an amount costs when each step of it has a price of its own."""
+    cost, start = 0, 0
+    for tier in tiers:
+        end = tier.get("to", amount)
+        cost += max(min(amount, end) - start, 0) * tier["price"]
+        start = end
+    return cost
 
 
-def bucket_lines(gib, prices):
-    yield f"S3, {gib} GiB of pictures", gib * prices["s3_gib_month"]
+def surplus_lines(usage, resources, prices):
+    """Hours of burstable processors beyond what their types earn, on average of the month."""
+    hosts, database = resources["hosts"], resources["database"]
+    for what, kind, count, hours in (
+        ("hosts", hosts["type"], int(hosts["count"]), usage["host_cpu_hours"]),
+        ("database", database.get("class", ""), 1, usage["database_cpu_hours"]),
+    ):
+        family, _, size = kind.rpartition(".")
+        if family in prices["credit_cpu_hour"] and size in prices["baseline"]:
+            earned = prices["baseline"][size] * prices["burstable_cpus"][size]
+            beyond = hours - count * earned * prices["hours_per_month"]
+            yield f"credits of the {what}", beyond * prices["credit_cpu_hour"][family]
+
+
+def disk_lines(usage, resources, prices):
+    """What disks have to be larger than they are, for pictures in the database."""
+    volume, database = resources["hosts"]["volume"], resources["database"]
+    more = usage["volume_gib"] - int(volume["size"])
+    yield f"{more} GiB more {volume['type']}", more * prices["volume_gib_month"][volume["type"]]
+    if database:
+        more = usage["database_gib"] - int(database["size"])
+        copies = 2 if database["multi_az"] else 1
+        yield f"RDS storage, {more} GiB more", copies * more * prices["database_gib_month"]
+
+
+def usage_lines(usage, resources, prices):
+    """What visitors take; nothing of what costs nothing."""
+    sent, cdn = usage["internet_gib"], usage["cdn_gib"]
+    yield f"{sent:,.0f} GiB to the internet", tiered(sent, prices["internet_gib"])
+    yield f"{usage['zone_gib']:,.0f} GiB between zones", usage["zone_gib"] * prices["zone_gib"]
+    yield f"CloudFront, {cdn:,.0f} GiB to visitors", tiered(cdn, prices["cdn_gib"])
+    requests = tiered(usage["cdn_requests"], prices["cdn_requests"]) / CDN_REQUESTS
+    yield f"CloudFront, {usage['cdn_requests']:,.0f} requests", requests
+    uploads = usage["cdn_upload_gib"]
+    yield f"CloudFront, {uploads:,.1f} GiB of uploads", uploads * prices["cdn_upload_gib"]
+    units = usage["balancer_units"] * prices["hours_per_month"] * prices["balancer_unit_hour"]
+    yield f"load balancer, {usage['balancer_units']:,.2f} capacity units", units
+    yield (
+        f"S3, {usage['files_gib']:,.1f} GiB of pictures",
+        usage["files_gib"] * prices["s3_gib_month"],
+    )
+    asked = (
+        usage["file_puts"] * prices["s3_puts_1000"] + usage["file_gets"] * prices["s3_gets_1000"]
+    )
+    yield "S3, requests for pictures", asked / 1000
+    yield f"S3, {usage['dumps_gib']:,.1f} GiB of dumps", usage["dumps_gib"] * prices["s3_gib_month"]
+    reads, writes = usage["table_reads"], usage["table_writes"]
+    month = reads * prices["table_read_million"] + writes * prices["table_write_million"]
+    yield f"DynamoDB, {reads:,.2f} million reads and {writes:,.2f} million writes", month
+    yield from disk_lines(usage, resources, prices)
+    yield from surplus_lines(usage, resources, prices)
 
 
 def monthly_cost(resources, prices):
@@ -105,10 +159,9 @@ def monthly_cost(resources, prices):
         lines += balancer_lines(prices)
     if resources.get("cache"):
         lines += cache_lines(resources["cache"], prices)
-    if resources.get("table"):
-        lines += table_lines(resources["table"], prices)
-    if gib := int(resources.get("pictures_gib", 0)):
-        lines += bucket_lines(gib, prices)
+    if usage := resources.get("usage"):
+        found = usage_lines(usage, resources, prices)
+        lines += [(what, month) for what, month in found if month >= LEAST]
     lines.append(("hosted zone", prices["hosted_zone_month"]))
     return [{"what": what, "month": month} for what, month in lines]
 

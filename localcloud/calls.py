@@ -32,6 +32,11 @@ SIGNED_AS = {
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
+# What changes entries of shelves (`localcloud.shelves`), and nothing that the state file has.
+ENTRIES = {
+    "dynamodb": {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"},
+    "s3": {"PutObject", "DeleteObject", "DeleteObjects"},
+}
 BY_VERSION = {("elasticloadbalancing", "2012-06-01"): "elb"}
 
 
@@ -58,6 +63,11 @@ class Call:
         return self.operation.startswith(READS) or (
             not self.operation and self.environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS")
         )
+
+    @property
+    def changes_entries(self) -> bool:
+        """Whether it changes no more than those."""
+        return self.operation in ENTRIES.get(self.service, ())
 
     @property
     def streams(self) -> bool:

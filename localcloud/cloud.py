@@ -83,6 +83,16 @@ class Cloud:
             for service in self.services:
                 service.tidy()
 
+    def save_entries(self) -> None:
+        """The same after a call that changed entries of shelves only: there may be many a second.
+
+        Files that nothing names any more are left to the next call, or second: what is on the disk
+        of other calls may name them yet.
+        """
+        with self.lock:
+            for service in self.services:
+                service.save()
+
     def reconcile(self) -> None:
         """One round; a service that fails is logged and tried again in the next."""
         for service in self.services:

@@ -144,7 +144,10 @@ class Api:
             body = list(body)
             if status < "400":
                 self.manners.after(call, b"".join(body))
-            self.cloud.settle()
+            if call.changes_entries:
+                self.cloud.save_entries()
+            else:
+                self.cloud.settle()
         return status, headers, body
 
     def _own(self, environ, start_response):
@@ -248,6 +251,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # more calls than threads wait
     base_image = image.base(settings.cache, log.info)
 
+    from moto import backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from localcloud.cloud import Cloud
@@ -255,6 +259,10 @@ def serve(settings: Settings) -> None:
     from localcloud.services.route53 import Route53
     from localcloud.services.s3 import S3
     from localcloud.services.s3.website import Pages, Websites
+
+    modules = frozenset(backends.list_of_moto_modules())
+    # moto would look through its folder at every request.
+    backends.list_of_moto_modules = lambda: modules
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -358,3 +358,30 @@ def table(dynamodb):
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
     )  # fmt: skip
+
+
+def test_an_entry_is_kept_without_the_state_being_written_again(
+    monkeypatch, make_cloud, cloud, api
+):
+    s3, tables = api.client("s3"), api.client("dynamodb")
+    s3.create_bucket(Bucket="pictures")
+    tables.create_table(
+        TableName="sessions",
+        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    monkeypatch.setattr(cloud.state, "save", None)
+    for key in ("kept", "gone"):
+        s3.put_object(Bucket="pictures", Key=key, Body=b"bytes")
+        tables.put_item(TableName="sessions", Item={"key": {"S": key}})
+    s3.delete_object(Bucket="pictures", Key="gone")
+    tables.delete_item(TableName="sessions", Key={"key": {"S": "gone"}})
+    # a process that is killed closes nothing; taking moto's mock away does
+    monkeypatch.setattr(ObjectFile, "close", lambda self: None)
+    after = make_cloud(cloud.engine, cloud.network, cloud.storage)
+    bucket = after.backend("s3", "aws").buckets["pictures"]
+    assert [*bucket.keys] == ["kept"]
+    assert bucket.keys["kept"].value == b"bytes"
+    (key,) = after.backend("dynamodb").tables["sessions"].items
+    assert key.value == "kept"

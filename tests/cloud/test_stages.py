@@ -5,6 +5,7 @@ in test_move.py; every move, with visitors who must lose nothing, is in tests/la
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from cloud import browser
@@ -21,7 +22,7 @@ def project(cloud, start_project):
     return start_project("stages", "10.149.0.0/16", app_settings=unlimited, **deployer(cloud))
 
 
-def test_from_nothing_to_stage_3_and_down(project, subtests):
+def test_from_nothing_to_stage_3_and_down(cloud, project, subtests):
     output = project.play("stage3")
     with subtests.test("the output names both hosts, the balancer and the standby"):
         for part in ("stages-web-1", "stages-web-2", "load balancer", "synchronous standby"):
@@ -72,6 +73,20 @@ def test_from_nothing_to_stage_3_and_down(project, subtests):
 
     with subtests.test("a second run changes nothing here either"):
         assert set(changed(project.play("stage2")).values()) == {0}
+
+    with subtests.test("what RDS had is at stage 1, and in a dump that brings it back"):
+        before = datetime.now(UTC)
+        project.play("stage1")
+        assert cloud.client("rds").describe_db_instances()["DBInstances"] == []
+        assert project.files(picture) == files
+        dumps = cloud.client("s3").list_objects_v2(
+            Bucket=project.bucket("backups"), Prefix="dumps/2"
+        )["Contents"]
+        last = max(dumps, key=lambda each: each["LastModified"])
+        assert last["LastModified"] > before
+        project.delete(picture)
+        project.play("restore", "-e", f"restore_from={last['Key']}", "-e", "confirm_restore=stages")
+        assert project.files(picture) == files
 
     with subtests.test("destroy leaves nothing at all when the backups go too"):
         project.play("destroy", "-e", "confirm_destroy=stages", "-e", "destroy_backups=true")

@@ -18,7 +18,7 @@ from localcloud.faults import FaultError
 from localcloud.lxcfs import Lxcfs
 from localcloud.neighbours import Neighbours
 from localcloud.network import Network
-from localcloud.settings import Settings, SettingsError, prepare_moto
+from localcloud.settings import REGION, Settings, SettingsError, prepare_moto
 from localcloud.shell import CommandError
 from localcloud.storage import Storage
 
@@ -62,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     operations_command = verb("operations", operations, False, "every call: real, kept or refused")
     operations_command.add_argument("--json", action="store_true", help="for programs")
     operations_command.add_argument("--readme", action="store_true", help="renew README's table")
-    logs_command = verb("logs", logs, True, "the local cloud's log, or a host's journal")
-    logs_command.add_argument("id", nargs="?", help="an instance id")
+    logs_command = verb("logs", logs, True, "the local cloud's log, a host's or a function's")
+    logs_command.add_argument("id", nargs="?", help="an instance id, or a function's name")
     logs_command.add_argument("-n", "--lines", type=int, default=100)
     ssh_command = verb("ssh", ssh, True, "a shell, or a command, on a host as root")
     ssh_command.add_argument("id", help="an instance id, or its Name")
@@ -170,7 +170,10 @@ def operations(settings: Settings, options) -> int:
 
 
 def logs(settings: Settings, options) -> int:
-    if options.id:
+    if options.id and _is_function(settings, options.id):
+        for line in _function_log(settings, options.id)[-options.lines :]:
+            print(line)
+    elif options.id:
         print(_engine(settings).logs(_host(settings, options.id), options.lines))
     else:
         for line in settings.log.read_text(errors="replace").splitlines()[-options.lines :]:
@@ -277,6 +280,24 @@ def _host(settings: Settings, wanted: str) -> str:
         if name in names:
             return name
     raise machine.MachineError(f"No host {wanted}: `python -m localcloud status` lists them.")
+
+
+def _is_function(settings: Settings, name: str) -> bool:
+    rows = (_answer(settings) or {"resources": []})["resources"]
+    return any((row["kind"], row["id"]) == ("function", name) for row in rows)
+
+
+def _function_log(settings: Settings, name: str) -> list[str]:
+    """What CloudWatch Logs has of a function, the oldest first."""
+    import boto3  # takes a while, and only this needs it
+
+    prepare_moto(settings)
+    logs = boto3.client("logs", region_name=REGION)
+    try:
+        found = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return []  # it was never invoked
+    return [each["message"] for each in sorted(found, key=lambda each: each["timestamp"])]
 
 
 def _data(settings: Settings) -> list[str]:

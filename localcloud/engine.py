@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud import processes, shell
+from localcloud.cgroups import ControlGroups
 
 # What a machine with systemd, mounts, firewall and time may do inside its own namespaces.
 # CAP_MKNOD is left out: a host must not make nodes for other hosts' volumes.
@@ -33,6 +34,28 @@ class Container:
     memory: int
     labels: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ("/lib/systemd/systemd",)
+    mounts: dict[Path, str] = field(default_factory=dict)
+
+
+@dataclass
+class Sandbox:
+    """One program that may do nothing but run: no systemd, no rights, a root that is read-only.
+
+    ``mounts`` are paths inside with the engine's options (``/var/task:ro``); ``pid_file`` is where
+    its process's number is to be found, ``user`` a number and a group's.
+    """
+
+    name: str
+    root: Path
+    hostname: str
+    network_namespace: str
+    cpus: float
+    memory: int
+    user: str
+    directory: str
+    command: tuple[str, ...]
+    pid_file: Path
+    labels: dict[str, str] = field(default_factory=dict)
     mounts: dict[Path, str] = field(default_factory=dict)
 
 
@@ -106,6 +129,40 @@ class Podman:
         finally:
             self._changed()
 
+    def run_sandbox(self, sandbox: Sandbox) -> int:
+        """Start the program; return its process's number."""
+        processes = min(8192, resource.getrlimit(resource.RLIMIT_NPROC)[1])
+        words = [
+            "run", "--detach", "--rootfs", "--systemd=false", "--read-only",
+            "--read-only-tmpfs=false", "--log-driver=none",
+            f"--name={sandbox.name}",
+            f"--hostname={sandbox.hostname}",
+            f"--network=ns:/run/netns/{sandbox.network_namespace}",
+            "--dns=none", "--no-hosts", "--http-proxy=false", "--unsetenv-all",
+            "--cap-drop=all", "--security-opt=no-new-privileges",
+            "--security-opt=seccomp=unconfined",
+            "--security-opt=apparmor=unconfined", "--security-opt=label=disable",
+            f"--ulimit=nproc={processes}:{processes}",
+            "--ulimit=nofile=1024:1024", "--pids-limit=1024",
+            f"--user={sandbox.user}",
+            f"--workdir={sandbox.directory}",
+            f"--cpus={sandbox.cpus:g}",
+            f"--memory={sandbox.memory}m",
+            f"--memory-swap={sandbox.memory}m",
+            f"--pidfile={sandbox.pid_file}",
+            f"--label=localcloud={self.cloud_id}",
+        ]  # fmt: skip
+        words += [f"--label={key}={value}" for key, value in sandbox.labels.items()]
+        words += [f"--volume={source}:{path}" for source, path in sandbox.mounts.items()]
+        try:
+            self._podman(*words, sandbox.root, *sandbox.command)
+            return int(sandbox.pid_file.read_text())
+        except shell.CommandError as error:
+            self.remove(sandbox.name)
+            raise EngineError(_reason(str(error))) from error
+        finally:
+            self._changed()
+
     def stop(self, name: str, seconds: int = 10) -> None:
         """Let systemd shut the host down, then remove the container."""
         self._podman("stop", f"--time={seconds}", name, check=False, timeout=seconds + 30)
@@ -169,6 +226,13 @@ class Podman:
     def unpause(self, name: str) -> None:
         self._podman("unpause", name)
 
+    def thaw(self, name: str) -> None:
+        """Let what was frozen behind the engine's back run again: else it does not die."""
+        state = self.containers().get(name)
+        with suppress(OSError, KeyError):
+            if state and state.pid:
+                ControlGroups(state.pid).thaw()
+
     def kill(self, name: str) -> None:
         """End the host at once, as when its machine loses power."""
         self._podman("kill", "--signal=KILL", name)
@@ -181,6 +245,7 @@ class Podman:
         """Remove every container and the engine's own state."""
         with suppress(shell.CommandError):  # its state may be damaged
             for name in self.containers():
+                self.thaw(name)
                 self.remove(name)
         processes.end(self.processes())
         for directory in (self.directory, self.run_directory):

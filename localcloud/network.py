@@ -34,6 +34,10 @@ class Network:
 
     namespace = device
 
+    @staticmethod
+    def namespace_path(name: str) -> Path:
+        return Path("/run/netns", name)
+
     def plug(self, interface_id: str, address: str, subnet: str, mac: str, index: int = 0,
              host: str | None = None) -> str:  # fmt: skip
         """Make the interface with ``address`` in ``subnet``; return its namespace's name.

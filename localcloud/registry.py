@@ -13,6 +13,7 @@ DIRECTORY = Path("/run/localcloud")
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 # 198.18.0.0/15 is for benchmarks of networks: nobody's on the internet and in no VPC.
 EDGES = ipaddress.ip_network("198.18.0.0/15")
+FUNCTIONS = ipaddress.ip_network("198.19.0.0/16")  # the edges' blocks end before it
 
 
 def loopback_block(cloud_id: str) -> ipaddress.IPv4Network:
@@ -31,6 +32,12 @@ def edge_block(cloud_id: str) -> ipaddress.IPv4Network:
     """The /28 of the edge: two clouds on one machine have two."""
     index = (int(loopback_block(cloud_id).network_address) >> 12) & 0xFFF
     return list(EDGES.subnets(new_prefix=28))[index]
+
+
+def functions_block(cloud_id: str) -> ipaddress.IPv4Network:
+    """The /27 of Lambda's environments, beside all edges."""
+    index = (int(loopback_block(cloud_id).network_address) >> 12) % 2048
+    return list(FUNCTIONS.subnets(new_prefix=27))[index]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import localcloud.identity.targets_cloudfront
 import localcloud.identity.targets_dynamodb
 import localcloud.identity.targets_ec2
 import localcloud.identity.targets_iam
+import localcloud.identity.targets_lambda
 import localcloud.identity.targets_s3  # noqa: F401 - each adds its service
 from localcloud.calls import PAGE, Call
 from localcloud.errors import Refusal
@@ -20,6 +21,7 @@ from localcloud.identity.callers import Caller
 from localcloud.identity.policy import Policies
 from localcloud.identity.targets import Target, targets
 from localcloud.services.cloudfront.access import OriginAccess
+from localcloud.services.functions.functions import Functions
 from localcloud.services.s3.access import restricted
 from localcloud.settings import ACCOUNT
 
@@ -105,12 +107,14 @@ class Gate:
 
     def _of_resource(self, target: Target, policies: Policies,
                      anonymous: bool) -> tuple[str, ...]:  # fmt: skip
-        """The policy of the bucket, or the trust policy of the role, that the target is."""
+        """The policy of the bucket or function, or the trust policy of the role, that it is."""
         found = None
         if target.action == "sts:AssumeRole":
             roles = self.cloud.backend("iam", "aws").roles.values()
             role = next((each for each in list(roles) if each.arn == target.resource), None)
             found = role and role.assume_role_policy_document
+        elif target.action == "lambda:InvokeFunction":
+            found = self.cloud.service(Functions).policy(target.resource)
         elif target.action.startswith("s3:"):
             name = target.resource.removeprefix("arn:aws:s3:::").partition("/")[0]
             bucket = self.cloud.backend("s3", "aws").buckets.get(name)

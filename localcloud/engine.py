@@ -155,7 +155,8 @@ class Podman:
         words += [f"--label={key}={value}" for key, value in sandbox.labels.items()]
         words += [f"--volume={source}:{path}" for source, path in sandbox.mounts.items()]
         try:
-            self._podman(*words, sandbox.root, *sandbox.command)
+            # conmon notes in a file where it was started that memory ran out
+            self._podman(*words, sandbox.root, *sandbox.command, cwd=sandbox.pid_file.parent)
             return int(sandbox.pid_file.read_text())
         except shell.CommandError as error:
             self.remove(sandbox.name)

@@ -7,7 +7,7 @@ class CommandError(RuntimeError):
     """A program failed; the message holds the command and what it said."""
 
 
-def run(*command, check=True, input=None, timeout=60) -> str:
+def run(*command, check=True, input=None, timeout=60, cwd=None) -> str:
     """Run ``command`` without a shell and return its standard output, stripped."""
     words = [str(word) for word in command]
     try:
@@ -17,6 +17,7 @@ def run(*command, check=True, input=None, timeout=60) -> str:
             capture_output=True,
             text=True,
             timeout=timeout,
+            cwd=cwd,
             stdin=subprocess.DEVNULL if input is None else None,
         )
     except FileNotFoundError as error:

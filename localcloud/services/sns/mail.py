@@ -27,7 +27,8 @@ class Mailbox:
         # a header is one line
         mail["Subject"] = " ".join(subject.split())
         mail["Date"] = format_datetime(now)
-        mail.set_content(text)
+        # people read the file as it is: a token must not be broken into lines
+        mail.set_content(text, cte="8bit")
         self.directory.mkdir(mode=0o700, exist_ok=True)
         path = self.directory / f"{now:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(2)}.eml"
         path.write_bytes(mail.as_bytes())

@@ -43,7 +43,7 @@ def subscribe(sns, topic, mails, address="ops@example.com", protocol="email"):
     return sns.confirm_subscription(TopicArn=topic, Token=token)["SubscriptionArn"]
 
 
-def test_an_address_has_to_confirm(sns, topic, mails):
+def test_an_address_has_to_confirm(cloud, sns, topic, mails):
     made = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")
     assert made["SubscriptionArn"] == "pending confirmation"
     (listed,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
@@ -59,6 +59,8 @@ def test_an_address_has_to_confirm(sns, topic, mails):
     assert attributes["SubscriptionsPending"] == "1"
 
     (token,) = re.findall(r"--token (\w+)", text(asked))
+    (path,) = (cloud.settings.state / "mail").glob("*.eml")
+    assert token in path.read_text()  # as a person sees it
     arn = sns.confirm_subscription(TopicArn=topic, Token=token)["SubscriptionArn"]
     (listed,) = sns.list_subscriptions()["Subscriptions"]
     assert listed["SubscriptionArn"] == arn

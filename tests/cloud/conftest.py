@@ -32,14 +32,17 @@ LONGEST = (
     "test_move",
     "test_stage1",
     "test_stages",
+    "test_adapt",
     "test_surroundings",
+    "test_autoscaling",
+    "test_cloudwatch",
     "test_cloudfront",
     "test_rds",
     "test_molecule",
     "test_localcloud",
 )
 # Which of how many lanes this is. Clouds on one machine do not share addresses, so the VPCs have
-# 10.130-148: test_down.py, 149-152: the projects, 153-159: Molecule, 160-198: `site`,
+# 10.129, 149-152: the projects, 130-148: test_down.py, 153-159: Molecule, 160-198: `site`,
 # 199: modules/readiness.yml.
 LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 LANES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cloud
 def project(cloud, start_project):
     # All visitors of the test share an address, which has a limit by default.
     unlimited = {"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}
-    return start_project("adapt", "10.148.0.0/16", app_settings=unlimited, **deployer(cloud))
+    return start_project("adapt", "10.129.0.0/16", app_settings=unlimited, **deployer(cloud))
 
 
 def test_stage_4_from_nothing_to_nothing(project, subtests):

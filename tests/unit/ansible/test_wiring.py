@@ -472,7 +472,14 @@ def test_work_is_done_by_who_gets_the_app_installed_or_else_by_who_has_it_from_a
     noted = groups | {"hands": wired("hands", **given), "members": wired("members", **given)}
 
     assert noted["hands"] == hands
+    noted["aws_ec2"] = sorted(names)
     assert wired("manage_host", **given | {"groups": noted}) == manager
+
+
+def test_work_is_not_for_a_builder_that_has_gone_though_it_is_still_noted():
+    groups = {"hands": ["b"], "members": ["i-1"], "role_asg": ["i-1"], "aws_ec2": ["i-1"]}
+    told = {name: {"inventory_hostname": name} for name in ("b", "i-1")} | {"localhost": {}}
+    assert wired("manage_host", stage=5, hostvars=told, groups=groups) == "i-1"
 
 
 def test_the_hosts_of_a_group_are_asked_whether_they_live_and_finish_before_spot_ends():

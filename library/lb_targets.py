@@ -22,7 +22,8 @@ options:
     elements: str
     required: true
   purge:
-    description: Whether other members are deregistered. Only with O(state=present).
+    description: Whether other members are deregistered, once the targets are healthy. Only with
+      O(state=present).
     type: bool
     default: false
   spare_last:
@@ -157,13 +158,13 @@ def ensure(client, module):
     if not module.check_mode and arn:
         if register:
             client.register_targets(TargetGroupArn=arn, Targets=[{"Id": t} for t in register])
+        # Who is to go serves until others do: there may be nobody else.
+        if healthy and module.params["wait"]:
+            wait_healthy(client, module, arn, healthy)
         if deregister:
             client.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": t} for t in deregister])
-        if module.params["wait"]:
-            if healthy:
-                wait_healthy(client, module, arn, healthy)
-            if drained:
-                wait_drained(client, module, arn, drained)
+        if drained and module.params["wait"]:
+            wait_drained(client, module, arn, drained)
     after = {target: state for target, state in before.items() if target not in deregister}
     after |= dict.fromkeys(register, "healthy")
     return {

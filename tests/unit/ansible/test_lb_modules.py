@@ -101,6 +101,22 @@ def test_a_target_that_does_not_get_healthy_is_named_with_the_reason(run, elb):
         run("lb_targets", client, target_group="shop", targets=["i-1"], wait_timeout=0)
 
 
+def test_who_is_to_go_serves_until_others_do(run, elb):
+    client, stubber = elb
+    found(stubber)
+    members(stubber, old="healthy")
+    stubber.add_response(
+        "register_targets", {}, {"TargetGroupArn": GROUP, "Targets": [{"Id": "i-new"}]}
+    )
+    members(stubber, old="healthy", new="initial")
+    members(stubber, old="healthy", new="healthy")
+    leave(stubber, "i-old")
+    asked(stubber, "i-old", "unused")
+    members(stubber, new="healthy")
+    result = run("lb_targets", client, target_group="shop", targets=["i-new"], purge=True)
+    assert result["targets"] == {"i-new": "healthy"}
+
+
 def test_a_target_that_aws_refuses(run, elb):
     client, stubber = elb
     found(stubber)

@@ -39,7 +39,7 @@ def told() -> Iterator[None]:
 def wait(attempt: int) -> None:
     """Longer each time, and as long as chance has it: who met once should not meet again."""
     if attempt:
-        time.sleep(random.uniform(0, min(LONGEST, PAUSE * 2**attempt)))  # noqa: S311
+        time.sleep(random.uniform(0, min(LONGEST, PAUSE * 2**attempt)))  # noqa: S311  # no secret
 
 
 def settled[Answer](do: Callable[[], Answer]) -> Answer:

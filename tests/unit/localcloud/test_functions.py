@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import zipfile
+from typing import ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -61,7 +62,7 @@ def environments(cloud, monkeypatch):
     """Those that were started, the latest last; ``.answers`` is what they do next."""
 
     class Started(list):
-        answers: list = []  # noqa: RUF012 - of one test
+        answers: ClassVar[list] = []
 
     started = Started()
     started.answers = []

@@ -1,5 +1,6 @@
 """What a source of metrics is."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
@@ -7,7 +8,7 @@ from localcloud.services.cloudwatch.store import Metric, Point
 from localcloud.services.cloudwatch.values import Values
 
 
-class Source:
+class Source(ABC):
     """Measures one namespace once a minute. Remembers counters to tell what was added to them."""
 
     namespace: ClassVar[str]
@@ -15,12 +16,12 @@ class Source:
     def __init__(self, cloud):
         self.cloud = cloud
 
+    @abstractmethod
     def measure(self, at: int) -> Iterator[Point]:
         """What was seen since the last call, for the minute that began ``at`` (time.time).
 
         What is not there has no point: it is missing, and not zero.
         """
-        raise NotImplementedError
 
     def point(self, name: str, dimensions: dict[str, str], values: Values | float, unit: str,
               at: int) -> Point:  # fmt: skip

@@ -299,6 +299,14 @@ def test_a_change_waits_unless_it_shall_apply_at_once(rds, client):
     assert now["PendingModifiedValues"] == {}
     [[buffers]] = client.rows("show shared_buffers", password="another-long-secret")
     assert buffers == "512MB"
+    # and back: a standby does not start with fewer connections than its primary allows
+    wait_until(lambda: redundant(rds), 60)
+    rds.modify_db_instance(
+        DBInstanceIdentifier="tests", DBInstanceClass="db.t4g.micro", ApplyImmediately=True
+    )
+    [[connections]] = client.rows("show max_connections", password="another-long-secret")
+    assert int(connections) < 120
+    wait_until(lambda: redundant(rds), 60)
     rds.modify_db_instance(
         DBInstanceIdentifier="tests", MasterUserPassword=PASSWORD, ApplyImmediately=True
     )

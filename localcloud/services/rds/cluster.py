@@ -128,7 +128,9 @@ class Cluster:
         primary.start(*self._limits())
         self._note_version()
         if self.standby:
-            self._start_standby()
+            # Made anew: the old one would not start with lower limits than the primary had when it
+            # wrote what is in its volume.
+            self.build_standby()
             self.attach()
 
     def reboot(self) -> None:
@@ -284,8 +286,9 @@ class Cluster:
 
     def resize(self) -> None:
         """Give the hosts what the database's class has now. With a standby that one goes first
-        and takes over, so that the interruption is a failover's."""
-        if self.deployment.replication is Replication.IN_SYNC:
+        and takes over, so that the interruption is a failover's. Where limits become lower the
+        primary goes first: no standby starts with lower ones than its primary's."""
+        if self.deployment.replication is Replication.IN_SYNC and not self._lowers():
             self.build_standby()
             if self.attach():
                 self.promote(in_order=True)
@@ -333,6 +336,13 @@ class Cluster:
 
     # how
 
+    def _lowers(self) -> bool:
+        """Whether the primary has higher limits now than it will have after a restart."""
+        wanted = parameters.settings(self.deployment.parameters, self._size())
+        with self.primary.connect() as connection:
+            rows = connection.execute(postgres.STANDBY_LIMITS).fetchall()
+        return any(int(wanted.get(name, now)) < int(now) for name, now in rows)
+
     def _start_standby(self) -> None:
         standby = self.standby
         standby.prepare()
@@ -344,15 +354,11 @@ class Cluster:
     def _configure(self, server: Server, wait_for: str | None = None) -> None:
         """Write PostgreSQL's files for the role the host has now."""
         deployment, database = self.deployment, self.database
-        cpus, memory = self._limits()
-        size = parameters.Size(
-            memory << 20, int(database.allocated_storage), max(1, round(cpus)), database.port
-        )
         in_sync = deployment.replication is Replication.IN_SYNC
         if in_sync and wait_for is None and server.host is deployment.primary:
             wait_for = deployment.standby.id
         text = postgres.conf(
-            parameters.settings(deployment.parameters, size), database.port, wait_for
+            parameters.settings(deployment.parameters, self._size()), database.port, wait_for
         )
         if server.host is deployment.standby:
             text += postgres.follow(
@@ -406,6 +412,13 @@ class Cluster:
 
     def _group(self) -> dict[str, dict]:
         return dict(self.database.db_parameter_groups()[0].parameters)
+
+    def _size(self) -> parameters.Size:
+        cpus, memory = self._limits()
+        return parameters.Size(
+            memory << 20, int(self.database.allocated_storage), max(1, round(cpus)),
+            self.database.port,
+        )  # fmt: skip
 
     def _limits(self) -> tuple[float, int]:
         return limits(instance_type(self.database.db_instance_class))

@@ -140,6 +140,14 @@ def set_password(role: str, password: str):
     return sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(password))
 
 
+# What a standby must have at least as much of as its primary:
+# https://www.postgresql.org/docs/17/hot-standby.html#HOT-STANDBY-ADMIN
+STANDBY_LIMITS = """
+    select name, setting from pg_settings where name in (
+        'max_connections', 'max_locks_per_transaction', 'max_prepared_transactions',
+        'max_wal_senders', 'max_worker_processes')
+"""
+
 # Members of rds_replication that lack the attribute it stands for.
 REPLICATORS = """
     select m.rolname from pg_auth_members a

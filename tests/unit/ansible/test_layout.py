@@ -37,10 +37,10 @@ def test_from_make_to_the_load_balancer_it_is_five_files():
     assert 1 + steps(ROOT / "playbooks/stage3.yml", "amazon.aws.elb_application_lb:") <= 5
 
 
-def test_the_phases_of_the_readme_are_those_of_site_yml():
+def test_the_phases_that_are_described_are_those_of_site_yml():
     site = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
     phases = [Path(play["ansible.builtin.import_playbook"]).stem for play in site]
-    table = (ROOT / "README.md").read_text().partition("goes through the same phases:")[2]
+    table = (ROOT / "docs/layout.md").read_text().partition("goes through the same phases:")[2]
     named = re.findall(r"^\| ([a-z, ]+) \|", table.partition("What is remembered")[0], re.M)
 
     assert ", ".join(named).split(", ") == [each for each in phases if each != "summary"]

@@ -3,6 +3,7 @@
     python -m benchmarks.load --label stage1                          # the local cloud's site
     python -m benchmarks.load --host https://mustache.example.com --i-own-this-site
     python -m benchmarks.load_plot docs/load/stage*.json              # compare what was measured
+    python -m benchmarks.load --shape ramp --group mustache-local-asg # a group follows its users
 
 A user opens the home page or the gallery, looks at some pictures, reads their pages, and goes on
 after a few seconds of thought. Like a browser he loads images six at a time, keeps what he has, and
@@ -19,6 +20,7 @@ import locust  # isort: skip
 import argparse
 import csv
 import json
+import os
 import platform
 import random
 import re
@@ -41,6 +43,7 @@ from gevent.pool import Pool
 from locust.env import Environment
 from PIL import Image
 
+from benchmarks import ramp
 from benchmarks.capacity import P95_SECONDS, TITLE, Step, carried, check_host, find_capacity, row
 from benchmarks.load_plot import plot
 from tests.localhost import resolve_localhost
@@ -177,28 +180,39 @@ class Load:
         settle = max(5.0, THOUGHT[1])
         self.runner.start(users, spawn_rate=max(1.0, users / settle))
         gevent.sleep(2 * settle)
-        self.environment.stats.reset_all()
         self.process.cpu_percent()
         start = time.monotonic()
-        gevent.sleep(seconds)
+        met = self.meet(seconds)
         took = time.monotonic() - start
-        total = self.environment.stats.total
-        entries = self.environment.stats.entries
-        for error in self.environment.stats.errors.values():
-            self.errors[f"{error.name}: {error.error}"] += error.occurrences
         return Step(
             users=users,
-            requests=total.num_requests,
-            requests_per_second=round(total.num_requests / took, 1),
-            p50=total.get_response_time_percentile(0.50),
-            p95=total.get_response_time_percentile(0.95),
-            p99=total.get_response_time_percentile(0.99),
-            failed=total.num_failures,
-            uploads=sum(
-                entry.num_requests for (name, _), entry in entries.items() if name == "upload"
-            ),
+            requests_per_second=round(met["requests"] / took, 1),
+            p99=self.environment.stats.total.get_response_time_percentile(0.99),
             client_cpu_percent=self.process.cpu_percent(),
+            **met,
         )
+
+    def moment(self, users: int, seconds: float) -> dict:
+        """Bring the number of users to this meanwhile, and say what they met."""
+        self.runner.start(users, spawn_rate=max(1.0, users))
+        return self.meet(seconds)
+
+    def meet(self, seconds: float) -> dict:
+        """What users meet in this time, as fields of `Step` and `Moment`."""
+        stats = self.environment.stats
+        stats.reset_all()
+        gevent.sleep(seconds)
+        for error in stats.errors.values():
+            self.errors[f"{error.name}: {error.error}"] += error.occurrences
+        return {
+            "requests": stats.total.num_requests,
+            "p50": stats.total.get_response_time_percentile(0.50),
+            "p95": stats.total.get_response_time_percentile(0.95),
+            "failed": stats.total.num_failures,
+            "uploads": sum(
+                entry.num_requests for (name, _), entry in stats.entries.items() if name == "upload"
+            ),
+        }
 
     def quit(self) -> None:
         self.runner.quit()
@@ -219,14 +233,62 @@ def find_site(host: str) -> tuple[str, dict]:
     return url, {key: facts.get(key) for key in ("version", "host", "stores")}
 
 
-def write(directory: Path, label: str, result: dict, steps: list[Step]) -> None:
+def local_client() -> dict:
+    """Options of boto3's clients for the local cloud, whose root needs no secret."""
+    return {
+        "endpoint_url": f"http://127.0.0.1:{os.environ.get('LOCALCLOUD_PORT', 5000)}",
+        "region_name": "us-east-1",
+        "aws_access_key_id": "localcloud",
+        "aws_secret_access_key": "localcloud",
+    }
+
+
+def write(directory: Path, label: str, result: dict, rows: list[dict]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{label}.json").write_text(json.dumps(result, indent=2) + "\n")
     with (directory / f"{label}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, asdict(steps[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(step) for step in steps)
-    plot([result], directory / f"{label}.svg")
+        writer.writerows(rows)
+
+
+def climb_steps(load: Load, options: argparse.Namespace) -> tuple[dict, list[dict]]:
+    """Find how many users the site carries."""
+    print(f"a step takes {options.seconds + 2 * THOUGHT[1]:.0f} s\n{TITLE}")
+
+    def measure(users: int) -> Step:
+        step = load.step(users, options.seconds)
+        print(row(step), flush=True)
+        return step
+
+    steps = find_capacity(measure, options.first, options.most)
+    print(f"{carried(steps)} users carried at p95 under {P95_SECONDS:.0f} s")
+    if max(step.client_cpu_percent for step in steps) > 90:
+        print("The load generator itself was busy: the site may carry more.")
+    rows = [asdict(step) for step in steps]
+    ordered = sorted(rows, key=lambda step: step["users"])
+    return {"carried": carried(steps), "steps": ordered}, rows
+
+
+def climb_ramp(load: Load, options: argparse.Namespace) -> tuple[dict, list[dict]]:
+    """Let users come and go, and note how the group follows."""
+    # On this machine it is the local cloud's, whatever the shell says of AWS.
+    client = {} if options.i_own_this_site else local_client()
+    group = ramp.Group(options.group, **client)
+    print(f"{options.minutes:g} minutes, up to {options.most} users\n"
+          f"{'minute':>6} {'users':>6} {'p95 ms':>8} {'failed':>7} {'hosts':>6} "
+          f"{'wanted':>7} {'cpu %':>6}")  # fmt: skip
+    moments = []
+    every = options.seconds
+    for moment in ramp.climb(60 * options.minutes, options.most, every, load.moment, group.look):
+        moments.append(moment)
+        cpu = "" if moment.cpu is None else f"{moment.cpu:.0f}"
+        print(f"{moment.second / 60:6.1f} {moment.users:6} {moment.p95:8.0f} {moment.failed:7} "
+              f"{moment.hosts:6} {moment.wanted:7} {cpu:>6}", flush=True)  # fmt: skip
+    facts = ramp.summary(moments)
+    print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items()))
+    rows = [asdict(each) for each in moments]
+    return facts | {"group": options.group, "moments": rows}, rows
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -242,6 +304,14 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--first", type=int, default=10, metavar="USERS", help="to begin with (%(default)s)")
     add("--most", type=int, default=1000, metavar="USERS", help="at most (%(default)s)")
     add("--seconds", type=float, default=30, help="measured at each step (%(default)s)")
+    add(
+        "--shape",
+        choices=("steps", "ramp"),
+        default="steps",
+        help="steps: how many users the site carries; ramp: they come and go (%(default)s)",
+    )
+    add("--group", metavar="NAME", help="ramp: the Auto Scaling group; boto3 finds the account")
+    add("--minutes", type=float, default=30, help="ramp: the whole of it (%(default)s)")
     add("--output", type=Path, default=ROOT / "docs" / "load", metavar="DIR", help="(docs/load)")
     add("--i-own-this-site", action="store_true", help="for a site that is not on this machine")
     return parser.parse_args(argv)
@@ -249,6 +319,11 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
+    if options.shape == "ramp" and not options.group:
+        print(
+            "error: --shape ramp needs --group, the group that follows the users", file=sys.stderr
+        )
+        return 2
     resolve_localhost()
     # geventhttpclient asks gevent itself.
     gevent.socket.getaddrinfo = socket.getaddrinfo
@@ -258,16 +333,11 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{host}: a step takes {options.seconds + 2 * THOUGHT[1]:.0f} s\n{TITLE}")
+    print(host)
     load = Load(host)
-
-    def measure(users: int) -> Step:
-        step = load.step(users, options.seconds)
-        print(row(step), flush=True)
-        return step
-
+    climb = climb_ramp if options.shape == "ramp" else climb_steps
     try:
-        steps = find_capacity(measure, options.first, options.most)
+        measured, rows = climb(load, options)
     finally:
         load.quit()
     result = {
@@ -277,13 +347,10 @@ def main(argv: list[str] | None = None) -> int:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{psutil.cpu_count()} cores, {platform.machine()}",
         "site": facts,
-        "carried": carried(steps),
-        "steps": [asdict(step) for step in sorted(steps, key=lambda step: step.users)],
-    }
-    write(options.output, options.label, result, steps)
-    print(f"{result['carried']} users carried at p95 under {P95_SECONDS:.0f} s")
-    if max(step.client_cpu_percent for step in steps) > 90:
-        print("The load generator itself was busy: the site may carry more.")
+    } | measured
+    write(options.output, options.label, result, rows)
+    draw = ramp.plot if options.shape == "ramp" else lambda one, path: plot([one], path)
+    draw(result, options.output / f"{options.label}.svg")
     for error, count in load.errors.most_common(10):
         print(f"  {count} x {error}")
     print(f"{options.output}/{options.label}.json, .csv, .svg")

@@ -32,9 +32,11 @@ SIGNED_AS = {
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
-# What changes entries of shelves (`localcloud.shelves`), and nothing that the state file has.
+# What changes entries of shelves (`localcloud.shelves`), and nothing that the state file must have:
+# what functions log is in the file within a second.
 ENTRIES = {
     "dynamodb": {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"},
+    "lambda": {"Invoke"},
     "s3": {"PutObject", "DeleteObject", "DeleteObjects"},
 }
 BY_VERSION = {("elasticloadbalancing", "2012-06-01"): "elb"}

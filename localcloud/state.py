@@ -40,8 +40,11 @@ HEAD = b"localcloud state %d\n"  # what a file begins with; those of schema 1 ha
 SCHEMA = 2
 # Classes that files up to a schema call by another name: (module, class) to what they are now.
 MOVED = {
+    ("localcloud.services.functions.invocations", "Event"): (
+        "localcloud.services.functions.events", "Event",
+    ),
     ("localcloud.services.s3", "ObjectFile"): ("localcloud.services.s3.files", "ObjectFile"),
-}
+}  # fmt: skip
 
 
 class StateError(RuntimeError):

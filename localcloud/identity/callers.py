@@ -1,7 +1,7 @@
 """Whose an access key is, and which policies say what its owner may."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from moto.core.utils import utcnow
 
@@ -63,22 +63,34 @@ def _session(cloud, iam, session) -> Caller:
     role = next((each for each in iam.roles.values() if each.arn == session.role_arn), None)
     if role is None:
         raise Refusal("unknown key", "The role of these credentials is gone.")
-    bounds = []
-    if role.permissions_boundary_arn:
-        bounds.append(tuple(_managed(iam, role.permissions_boundary_arn)))
+    policies = _of_role(cloud, iam, role)
     if session.policy:
-        bounds.append((session.policy,))
+        policies = replace(policies, bounds=(*policies.bounds, (session.policy,)))
     context = _context(session.arn, "AssumedRole", session.user_id)
     context["aws:principalarn"] = [role.arn]
     context |= _tags(role.tags)
     return Caller(
         session.arn,
         session.secret_access_key,
-        Policies(own=tuple(_documents(*cloud.service(Pace).policies(role))), bounds=tuple(bounds)),
+        policies,
         token=session.session_token,
         names=(role.arn, session.arn),
         context=context,
     )
+
+
+def of_role(cloud, arn: str) -> Policies | None:
+    """What a role may; None when there is no such role."""
+    iam = cloud.backend("iam", "aws")
+    role = next((each for each in list(iam.roles.values()) if each.arn == arn), None)
+    return role and _of_role(cloud, iam, role)
+
+
+def _of_role(cloud, iam, role) -> Policies:
+    own = tuple(_documents(*cloud.service(Pace).policies(role)))
+    if not role.permissions_boundary_arn:
+        return Policies(own=own)
+    return Policies(own=own, bounds=(tuple(_managed(iam, role.permissions_boundary_arn)),))
 
 
 def _documents(inline: dict, attached: dict) -> Iterable[str]:

@@ -22,7 +22,7 @@ from localcloud.firewall import RESOLVER, Interface, Rule
 from localcloud.hooks import hook
 from localcloud.identity import policy
 from localcloud.services.base import Row, Service
-from localcloud.services.functions import refusals, runtime, runtime_api
+from localcloud.services.functions import destinations, refusals, runtime, runtime_api
 from localcloud.services.functions.code import PackageError, Packages
 from localcloud.services.functions.environment import KIND, Environment, variables_of
 from localcloud.services.functions.fleet import Fleet
@@ -59,6 +59,8 @@ class Functions(Service):
         refusals.check_size("CreateFunction", len(response.body))
         refusals.check("CreateFunction", asked)
         self._check_role(asked["Role"])
+        destinations.check_dead_letter(self.cloud, asked.get("DeadLetterConfig") or {},
+                                       asked["Role"])  # fmt: skip
         answer = original(response)
         self._prepare(response.backend.get_function(asked["FunctionName"]))
         return answer
@@ -67,9 +69,12 @@ class Functions(Service):
     def new(self, original, function, *args, **kwargs):
         function.plan = None  # what runs, as soon as it can
         function.published = 0
+        function.event_configs = {}  # by qualifier
         function.update_status = "Successful"
         function.revision = str(uuid.uuid4())
         original(function, *args, **kwargs)
+        asked = args[1] if len(args) > 1 else kwargs["spec"]
+        function.dead_letter = (asked.get("DeadLetterConfig") or {}).get("TargetArn")
         function.state = "Pending"
 
     @hook(LambdaFunction, "_set_function_code", "self, updated_spec")
@@ -143,6 +148,10 @@ class Functions(Service):
         if body.get("Role"):
             self._check_role(body["Role"])
             self._check_known(body["Role"])
+        if "DeadLetterConfig" in body:
+            dead = body["DeadLetterConfig"] or {}
+            destinations.check_dead_letter(self.cloud, dead, body.get("Role") or function.role)
+            function.dead_letter = dead.get("TargetArn")
         if "Environment" in body:
             body = {**body, "Environment": {"Variables": {}, **body["Environment"]}}
         function.update_configuration(body)
@@ -370,12 +379,6 @@ class Functions(Service):
         function.reserved_concurrency = int(reserved_concurrency)
         return function.reserved_concurrency
 
-    @hook(LambdaBackend, "put_function_event_invoke_config", "self, function_name, config")
-    def put_event_config(self, original, backend, function_name, config):
-        """moto answers the first one for ever."""
-        backend.get_function(function_name).event_invoke_config.clear()
-        return original(backend, function_name, config)
-
     # the end
 
     @hook(LambdaBackend, "delete_function", "self, function_name, qualifier")
@@ -401,6 +404,8 @@ class Functions(Service):
     def configuration(self, original, function, on_create=False):
         shown = original(function, on_create)
         shown["RevisionId"] = function.revision
+        if function.dead_letter:
+            shown["DeadLetterConfig"] = {"TargetArn": function.dead_letter}
         shown["LoggingConfig"] = {
             "LogFormat": "Text", "LogGroup": f"/aws/lambda/{function.function_name}",
         }  # fmt: skip

@@ -5,10 +5,7 @@ import json
 import logging
 import random
 import re
-import threading
-import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -19,36 +16,19 @@ from localcloud.hooks import hook
 from localcloud.identity import callers
 from localcloud.services.base import Service
 from localcloud.services.functions import logs, refusals
+from localcloud.services.functions.destinations import Destinations
 from localcloud.services.functions.environment import Outcome
+from localcloud.services.functions.events import Queue
 from localcloud.services.functions.fleet import Throttled
 from localcloud.services.functions.functions import Functions
 from localcloud.services.functions.model import EVENT, PAYLOAD, Plan
 from localcloud.services.managed import FAILURES
+from localcloud.shelves import Shelf
 
 log = logging.getLogger("localcloud.functions")
 
-RETRY_SECONDS = (60, 120)
-"""After the first and after the second failure of an event."""
-OLDEST_EVENT = 6 * 3600
-BUSY_SECONDS = (1, 300)
-"""Between two tries of an event that finds no room, at first and at most."""
-WORKERS = 8
 draw = random.random  # an alias's shares are no secret
 QUALIFIED = re.compile(r"(?:arn:aws:lambda:[^:]+:\d+:function:)?([^:]+)(?::(.+))?")
-
-
-@dataclass
-class Event:
-    """An invocation that nobody waits for. It is saved with the API's state until it is done."""
-
-    id: str
-    function: str
-    qualifier: str | None
-    payload: bytes
-    accepted: float
-    due: float
-    failures: int = 0
-    throttles: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,9 +46,7 @@ class Invocations(Service):
     def __init__(self, cloud):
         super().__init__(cloud)
         self._writer = logs.LogWriter(cloud)
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="events")
-        self._working: set[str] = set()
-        self._lock = threading.Lock()
+        self.queue = Queue(cloud, self.run, Destinations(cloud, self.accept))
 
     # the API's call
 
@@ -81,7 +59,7 @@ class Invocations(Service):
         if isinstance(payload, str):
             payload = payload.encode()
         _check(kind, payload)
-        function, qualifier = _named(name, qualifier)
+        function, qualifier = named(name, qualifier)
         if kind != "RequestResponse":
             self._choose(function, qualifier)  # there is one
         if kind == "DryRun":
@@ -127,77 +105,25 @@ class Invocations(Service):
 
     def accept(self, function: str, qualifier: str | None, payload: bytes) -> None:
         """Run it soon. The event is on the disk before the call is answered."""
-        now = time.time()
-        event = Event(str(uuid.uuid4()), function, qualifier, payload or b"{}", now, now)
-        self._events().append(event)
-        self._submit(event)
+        self.queue.accept(function, qualifier, payload)
 
     # events
 
+    def adopt(self) -> list[str]:
+        for each in self.cloud.service(Functions).all():  # of an older state file
+            vars(each).setdefault("event_configs", {})
+            vars(each).setdefault("dead_letter", None)
+        self.queue.fill(vars(self.cloud.backend("lambda")).pop("events", []))
+        return []
+
+    def shelves(self) -> list[Shelf]:
+        return [self.queue.events]
+
+    def save(self) -> None:
+        self.queue.save()
+
     def reconcile(self) -> None:
-        now = time.time()
-        for event in list(self._events()):
-            if event.due <= now:
-                self._submit(event)
-
-    def _submit(self, event: Event) -> None:
-        with self._lock:
-            if event.id in self._working:
-                return
-            self._working.add(event.id)
-        self._workers.submit(self._work, event)
-
-    def _work(self, event: Event) -> None:
-        try:
-            done = self._try(event)
-            if done:
-                self._events().remove(event)
-        except Exception:
-            log.exception("event %s of %s", event.id, event.function)
-            event.due = time.time() + BUSY_SECONDS[1]
-        finally:
-            with self._lock:
-                self._working.discard(event.id)
-        self.cloud.save()
-
-    def _try(self, event: Event) -> bool:
-        """Whether nothing more is to be done about the event."""
-        retries, oldest = self._patience(event)
-        now = time.time()
-        if now - event.accepted > oldest:
-            log.warning("%s: event %s is too old", event.function, event.id)
-            return True
-        try:
-            result = self.run(event.function, event.qualifier, event.payload, event.id)
-        except Refusal as error:
-            if error.named("rest-json")[0] not in (429, 500):
-                log.warning("%s: event %s: %s", event.function, event.id, error.message)
-                return True
-            least, most = BUSY_SECONDS
-            event.due = now + min(most, least * 2**event.throttles)
-            event.throttles += 1
-            return False
-        if not result.outcome.answer.failed:
-            return True
-        event.failures += 1
-        if event.failures > retries:
-            log.warning("%s: event %s failed %d times", event.function, event.id, event.failures)
-            return True
-        event.due = time.time() + RETRY_SECONDS[event.failures - 1]
-        return False
-
-    def _patience(self, event: Event) -> tuple[int, int]:
-        """How often an event is tried again, and how old it may become."""
-        group = self.cloud.backend("lambda")._lambdas._functions.get(event.function)
-        configured = group["latest"].event_invoke_config if group else []
-        config = configured[0].config if configured else {}
-        return (
-            config.get("MaximumRetryAttempts", len(RETRY_SECONDS)),
-            config.get("MaximumEventAgeInSeconds", OLDEST_EVENT),
-        )
-
-    def _events(self) -> list[Event]:
-        return vars(self.cloud.backend("lambda")).setdefault("events", [])
+        self.queue.submit_due()
 
     # how
 
@@ -228,7 +154,7 @@ class Invocations(Service):
         self._writer.write(environment, caller, events)
 
     def close(self) -> None:
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self.queue.close()
 
 
 def _check(kind: str, payload: bytes) -> None:
@@ -249,7 +175,7 @@ def _check(kind: str, payload: bytes) -> None:
         ) from error
 
 
-def _named(name: str, qualifier: str | None) -> tuple[str, str | None]:
+def named(name: str, qualifier: str | None) -> tuple[str, str | None]:
     """A function's name and the qualifier, which may be a part of what it was called by."""
     found = QUALIFIED.fullmatch(name)
     if found is None:

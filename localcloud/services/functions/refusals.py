@@ -18,10 +18,10 @@ from localcloud.services.functions.model import (
 )
 
 KNOWN = {
-    "Architectures", "Code", "Description", "DryRun", "Environment", "EphemeralStorage",
-    "FunctionName", "Handler", "MemorySize", "PackageType", "Publish", "RevisionId", "Role",
-    "Runtime", "S3Bucket", "S3Key", "S3ObjectVersion", "SnapStart", "Tags", "Timeout",
-    "TracingConfig", "ZipFile",
+    "Architectures", "Code", "DeadLetterConfig", "Description", "DryRun", "Environment",
+    "EphemeralStorage", "FunctionName", "Handler", "MemorySize", "PackageType", "Publish",
+    "RevisionId", "Role", "Runtime", "S3Bucket", "S3Key", "S3ObjectVersion", "SnapStart", "Tags",
+    "Timeout", "TracingConfig", "ZipFile",
 }  # fmt: skip
 # The one value that each of these may have here.
 ONLY = {
@@ -76,6 +76,13 @@ def precondition() -> JsonRESTError:
     )
 
 
+def out_of_bounds(name: str, value: int, least: int, most: int) -> JsonRESTError:
+    bound, number = ("greater", least) if value < least else ("less", most)
+    return ValidationException(
+        str(value), name, f"Member must have value {bound} than or equal to {number}"
+    )
+
+
 def invalid(message: str) -> JsonRESTError:
     return InvalidParameterValueException(message)
 
@@ -100,10 +107,7 @@ def _check_numbers(asked: dict) -> None:
         ("ephemeralStorage.size", storage, STORAGE),
     ):
         if value is not None and not least <= value <= most:
-            bound, number = ("greater", least) if value < least else ("less", most)
-            raise ValidationException(
-                str(value), name, f"Member must have value {bound} than or equal to {number}"
-            )
+            raise out_of_bounds(name, value, least, most)
 
 
 def _check_variables(asked: dict) -> None:

@@ -314,3 +314,34 @@ def api(cloud, settings, monkeypatch):
     server.close()
     for channel in list(server.active_channels.values()):
         channel.handle_close()
+
+
+@pytest.fixture
+def environments(cloud, monkeypatch):
+    """Environments of functions that were started, the latest last."""
+    from unit.localcloud.lambdas import Environments
+
+    from localcloud.services.functions.functions import Functions
+
+    started = Environments(cloud)
+    monkeypatch.setattr(
+        Functions, "start_environment", lambda service, plan, slot: started.start(plan, slot)
+    )
+    return started
+
+
+@pytest.fixture
+def role(api):
+    """A role for functions, which may log."""
+    from unit.localcloud.lambdas import policy, trust
+
+    iam = api.client("iam")
+    trusted = trust("lambda.amazonaws.com")
+    made = iam.create_role(RoleName="fn", AssumeRolePolicyDocument=trusted)["Role"]
+    iam.put_role_policy(RoleName="fn", PolicyName="logs", PolicyDocument=policy("logs:*"))
+    return made["Arn"]
+
+
+@pytest.fixture
+def functions(api, role, environments):
+    return api.client("lambda")

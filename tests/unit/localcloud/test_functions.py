@@ -7,137 +7,16 @@ import json
 import threading
 import time
 import zipfile
-from typing import ClassVar
 
 import pytest
-from botocore.exceptions import ClientError
+from unit.localcloud.lambdas import create, error, invoke, package, policy, trust, wait
 
-from localcloud.services.functions import invocations
+from localcloud.services.functions import events, invocations
 from localcloud.services.functions.environment import Outcome
 from localcloud.services.functions.functions import Functions
 from localcloud.services.functions.invocations import Invocations
 from localcloud.services.functions.model import PAYLOAD, UNZIPPED
 from localcloud.services.functions.runtime_api import Answer
-
-
-def policy(action: str, **target) -> str:
-    statement = {"Effect": "Allow", "Action": action, **(target or {"Resource": "*"})}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def trust(service: str) -> str:
-    return policy("sts:AssumeRole", Principal={"Service": service})
-
-
-class FakeEnvironment:
-    """An environment that answers with what it was made of; ``answers`` takes the next one."""
-
-    def __init__(self, plan, slot, answers):
-        self.plan, self.slot, self.answers = plan, slot, answers
-        self.born = self.used = time.monotonic()
-        self.invocations = 0
-        self.alive = True
-        self.removed = False
-        self.stream = f"2026/11/29/[{plan.version}]{id(self):032x}"
-
-    def invoke(self, request, arn, payload, context=""):
-        self.invocations += 1
-        self.used = time.monotonic()
-        if self.answers:
-            return self.answers.pop(0)(self, payload)
-        said = {"version": self.plan.version, "arn": arn, "digest": self.plan.digest,
-                "got": json.loads(payload)}  # fmt: skip
-        return Outcome(Answer(json.dumps(said).encode()), ["printed"], 1.5,
-                       20.0 if self.invocations == 1 else None)  # fmt: skip
-
-    def used_memory(self):
-        return 40
-
-    def remove(self):
-        self.alive, self.removed = False, True
-
-
-@pytest.fixture
-def environments(cloud, monkeypatch):
-    """Those that were started, the latest last; ``.answers`` is what they do next."""
-
-    class Started(list):
-        answers: ClassVar[list] = []
-
-    started = Started()
-    started.answers = []
-
-    def start(self, plan, slot):
-        made = FakeEnvironment(plan, slot, started.answers)
-        session = cloud.backend("sts", "aws").assume_role(
-            "us-east-1", plan.function, plan.role, "", 900, ""
-        )
-        made.access_key = session.access_key_id
-        started.append(made)
-        return made
-
-    monkeypatch.setattr(Functions, "start_environment", start)
-    return started
-
-
-@pytest.fixture
-def role(api):
-    iam = api.client("iam")
-    trusted = trust("lambda.amazonaws.com")
-    made = iam.create_role(RoleName="fn", AssumeRolePolicyDocument=trusted)["Role"]
-    iam.put_role_policy(RoleName="fn", PolicyName="logs", PolicyDocument=policy("logs:*"))
-    return made["Arn"]
-
-
-@pytest.fixture
-def functions(api, role, environments):
-    return api.client("lambda")
-
-
-def package(text="def handler(event, context): return event", **files) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as file:
-        for name, content in {"app.py": text, **files}.items():
-            file.writestr(zipfile.ZipInfo(name), content)  # of 1980: the same each time
-    return made.getvalue()
-
-
-def create(functions, role, name="hello", **options):
-    code = options.pop("Code", {"ZipFile": package()})
-    made = functions.create_function(
-        FunctionName=name, Runtime=options.pop("Runtime", "python3.13"), Handler="app.handler",
-        Role=role, Code=code, **options,
-    )  # fmt: skip
-    wait(functions, name)
-    return made
-
-
-def wait(functions, name="hello"):
-    give_up = time.monotonic() + 5
-    while True:
-        shown = functions.get_function_configuration(FunctionName=name)
-        if shown["State"] == "Active" and shown["LastUpdateStatus"] == "Successful":
-            return shown
-        assert time.monotonic() < give_up, shown
-        time.sleep(0.01)
-
-
-def invoke(functions, qualifier=None, event=None, **options):
-    if qualifier:
-        options["Qualifier"] = qualifier
-    said = functions.invoke(
-        FunctionName="hello", Payload=json.dumps(event or {}).encode(), **options
-    )
-    return said | {"said": json.loads(said["Payload"].read())}
-
-
-def error(call, *words, **options) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(*words, **options)
-    said = caught.value.response
-    return (
-        said["ResponseMetadata"]["HTTPStatusCode"], said["Error"]["Code"], said["Error"]["Message"],
-    )  # fmt: skip
 
 
 def test_a_function_is_pending_until_its_package_is_unzipped(functions, role, cloud):
@@ -363,7 +242,7 @@ def test_without_rights_nothing_is_logged(functions, role, api):
 
 def test_an_event_is_tried_three_times(functions, role, environments, cloud, monkeypatch):
     create(functions, role)
-    monkeypatch.setattr(invocations, "RETRY_SECONDS", (0, 0))
+    monkeypatch.setattr(events, "RETRY_SECONDS", (0, 0))
     tries = []
 
     def fail(environment, payload):
@@ -375,14 +254,14 @@ def test_an_event_is_tried_three_times(functions, role, environments, cloud, mon
     assert said["StatusCode"] == 202
     service = cloud.service(Invocations)
     give_up = time.monotonic() + 5
-    while service._events() and time.monotonic() < give_up:
+    while service.queue.events and time.monotonic() < give_up:
         service.reconcile()
         time.sleep(0.01)
     assert tries == [{"n": 1}] * 3
     functions.put_function_event_invoke_config(FunctionName="hello", MaximumRetryAttempts=0)
     functions.invoke(FunctionName="hello", InvocationType="Event")
     give_up = time.monotonic() + 5
-    while service._events() and time.monotonic() < give_up:
+    while service.queue.events and time.monotonic() < give_up:
         service.reconcile()
         time.sleep(0.01)
     assert len(tries) == 4
@@ -394,11 +273,11 @@ def test_an_event_waits_while_there_is_no_room(functions, role, environments, cl
     functions.invoke(FunctionName="hello", InvocationType="Event")
     service = cloud.service(Invocations)
     time.sleep(0.1)
-    (event,) = service._events()
+    (event,) = service.queue.events.values()
     assert (event.failures, environments) == (0, [])
     functions.delete_function_concurrency(FunctionName="hello")
     give_up = time.monotonic() + 5
-    while service._events() and time.monotonic() < give_up:
+    while service.queue.events and time.monotonic() < give_up:
         event.due = 0
         service.reconcile()
         time.sleep(0.01)
@@ -455,3 +334,16 @@ def test_functions_outlive_the_process(make_cloud, functions, role, cloud, monke
     latest, first = cloud.service(Functions).all()
     assert (latest.plan.version, first.plan.version) == ("$LATEST", "1")
     assert cloud.service(Functions).packages.place(first.plan.digest).exists()
+
+
+def test_an_event_outlives_the_process_without_the_state_being_written(
+    make_cloud, functions, role, environments, cloud, settings
+):
+    create(functions, role)
+    functions.put_function_concurrency(FunctionName="hello", ReservedConcurrentExecutions=0)
+    written = (settings.state / "api.pickle").stat()
+    functions.invoke(FunctionName="hello", InvocationType="Event", Payload=b'{"n": 1}')
+    assert (settings.state / "api.pickle").stat() == written
+    (event,) = make_cloud().service(Invocations).queue.events.values()
+    assert (event.function, event.payload) == ("hello", b'{"n": 1}')
+    assert environments == []

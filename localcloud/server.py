@@ -17,7 +17,7 @@ from localcloud.faults import FaultError
 from localcloud.firewall import Services
 from localcloud.identity.gate import Gate
 from localcloud.services.pace.manners import Manners
-from localcloud.services.s3 import cors, forms
+from localcloud.services.s3 import answers, cors, forms
 from localcloud.settings import Settings
 from localcloud.shell import CommandError
 
@@ -60,12 +60,15 @@ class Api:
     def answer(self, environ: dict) -> tuple[str, list, Iterable[bytes]]:
         """Status, headers and body for a request that may be answered at all."""
         call = calls.call(environ)
+        if call.service == "s3":
+            answers.identify(environ)
         status, headers, body = self._tried(call)
         if call.operation in cors.PREFLIGHTS:
             return status, headers, body
         # moto lets every page read every answer
         headers = [each for each in headers if not each[0].lower().startswith("access-control-")]
         if call.service == "s3":
+            headers = answers.headers(environ, headers)
             headers += cors.headers(self._bucket(call), environ).items()
         return status, headers, body
 

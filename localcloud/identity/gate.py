@@ -14,7 +14,7 @@ import localcloud.identity.targets_ec2
 import localcloud.identity.targets_iam
 import localcloud.identity.targets_lambda
 import localcloud.identity.targets_s3  # noqa: F401 - each adds its service
-from localcloud.calls import PAGE, Call
+from localcloud.calls import CALLER, PAGE, Call
 from localcloud.errors import Refusal
 from localcloud.identity import callers, policy, signature
 from localcloud.identity.callers import Caller
@@ -54,6 +54,7 @@ class Gate:
         self._allow(call, caller)
 
     def _allow(self, call: Call, caller: Caller | None) -> None:
+        call.environ[CALLER] = caller
         for target in targets(self.cloud, call):
             reason = self._refused(call, caller, target)
             if reason:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from moto.awslambda.responses import LambdaResponse
+from moto.core.exceptions import JsonRESTError
 
 from localcloud.errors import Refusal
 from localcloud.hooks import hook
-from localcloud.identity import callers
+from localcloud.identity import callers, policy
 from localcloud.services.base import Service
 from localcloud.services.functions import logs, refusals
 from localcloud.services.functions.destinations import Destinations
@@ -23,6 +24,7 @@ from localcloud.services.functions.fleet import Throttled
 from localcloud.services.functions.functions import Functions
 from localcloud.services.functions.model import EVENT, PAYLOAD, Plan
 from localcloud.services.managed import FAILURES
+from localcloud.settings import ACCOUNT
 from localcloud.shelves import Shelf
 
 log = logging.getLogger("localcloud.functions")
@@ -106,6 +108,28 @@ class Invocations(Service):
     def accept(self, function: str, qualifier: str | None, payload: bytes) -> None:
         """Run it soon. The event is on the disk before the call is answered."""
         self.queue.accept(function, qualifier, payload)
+
+    def lets(self, principal: str, source: str, arn: str) -> bool:
+        """Whether a service may invoke that function for ``source``, as its policy says."""
+        name, qualifier = named(arn, None)
+        try:
+            self.cloud.backend("lambda").get_function(name, qualifier)
+        except JsonRESTError:
+            return False
+        asked = policy.Request(
+            "lambda:InvokeFunction", arn,
+            {"aws:sourcearn": [source], "aws:sourceaccount": [ACCOUNT]},
+            principals=(principal,),
+        )  # fmt: skip
+        documents = [self.cloud.service(Functions).policy(arn) or "{}"]
+        return policy.says(documents, asked, "Allow") and not policy.says(documents, asked, "Deny")
+
+    def accept_from(self, principal: str, source: str, arn: str, payload: bytes) -> None:
+        """What a service tells a function, if it may."""
+        if self.lets(principal, source, arn):
+            self.accept(*named(arn, None), payload)
+        else:
+            log.warning("%s may not invoke %s for %s", principal, arn, source)
 
     # events
 

@@ -15,6 +15,7 @@ from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from localcloud.calls import FORM
 from localcloud.errors import Refusal
 from localcloud.services.s3.files import BLOCK, Upload
 
@@ -154,6 +155,7 @@ def put_request(environ: dict, form: Form, bucket: str) -> dict:
     if "content-type" not in headers:
         made["CONTENT_TYPE"] = "binary/octet-stream"
     return made | {
+        FORM: True,
         "REQUEST_METHOD": "PUT",
         "HTTP_HOST": "127.0.0.1",
         "PATH_INFO": path.encode().decode("latin-1"),

@@ -209,6 +209,18 @@ def _sns(cloud, call: Call, parameters: dict) -> list[Target]:
     )
 
 
+def _events(cloud, call: Call, parameters: dict) -> list[Target]:
+    found = _named("events", {"Name": "rule", "Rule": "rule", "ResourceARN": ""}, "/")(
+        cloud, call, parameters
+    )
+    targets_named = [each.get("Arn", "") for each in parameters.get("Targets") or ()]
+    if targets_named:
+        found[0].context["events:targetarn"] = targets_named
+    if call.operation == "PutRule" and parameters.get("Tags"):
+        found.append(Target("events:TagResource", found[0].resource))
+    return found
+
+
 SERVICES: dict[str, Callable[..., Iterable[Target]]] = {
     "acm": _acm,
     "cloudwatch": _cloudwatch,
@@ -222,6 +234,7 @@ SERVICES: dict[str, Callable[..., Iterable[Target]]] = {
         },
     ),
     "elbv2": _elb,
+    "events": _events,
     "kms": _named("kms", {"KeyId": "key"}, "/"),
     "logs": _logs,
     "rds": _rds,

@@ -12,15 +12,18 @@ import pytest
 from cloud.conftest import wait_until
 
 HANDLER = """
-import os, time
+import json, os, time
 import boto3
 
 print("loaded")
 sts = boto3.client("sts")  # with the processor that a start has
 
 def handler(event, context):
-    print("got", event["do"])
-    return globals()[event["do"]](event, context)
+    print("got", event.get("do", "hear"))
+    return globals()[event.get("do", "hear")](event, context)
+
+def hear(event, context):
+    print(json.dumps(event))
 
 def tell(event, context):
     number = len(os.listdir("/tmp"))
@@ -165,3 +168,27 @@ def test_an_event_is_worked_on_later(cloud, function):
 def logged(cloud) -> str:
     events = cloud.client("logs").filter_log_events(logGroupName="/aws/lambda/shop")["events"]
     return "\n".join(each["message"] for each in events)
+
+
+def test_buckets_and_schedules_invoke_it(cloud, function):
+    s3, rules = cloud.client("s3"), cloud.client("events")
+    arn = function.get_function(FunctionName="shop")["Configuration"]["FunctionArn"]
+    s3.create_bucket(Bucket="uploads")
+    rule = rules.put_rule(Name="minutely", ScheduleExpression="cron(* * * * ? *)")["RuleArn"]
+    for service, source in (("s3", "arn:aws:s3:::uploads"), ("events", rule)):
+        function.add_permission(
+            FunctionName="shop", StatementId=service, Action="lambda:InvokeFunction",
+            Principal=f"{service}.amazonaws.com", SourceArn=source,
+        )  # fmt: skip
+    rules.put_targets(Rule="minutely", Targets=[{"Id": "shop", "Arn": arn}])
+    wanted = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket="uploads", NotificationConfiguration={"LambdaFunctionConfigurations": [wanted]}
+    )
+    s3.put_object(Bucket="uploads", Key="a cat.png", Body=b"x")
+    wait_until(lambda: '"key": "a+cat.png"' in logged(cloud))
+    wait_until(lambda: '"detail-type": "Scheduled Event"' in logged(cloud), seconds=65)
+    rules.remove_targets(Rule="minutely", Ids=["shop"])
+    rules.delete_rule(Name="minutely")
+    s3.delete_object(Bucket="uploads", Key="a cat.png")
+    s3.delete_bucket(Bucket="uploads")

@@ -12,6 +12,7 @@ from localcloud.services.cloudwatch.sources.base import Source
 from localcloud.services.cloudwatch.sources.caches import CacheMetrics
 from localcloud.services.cloudwatch.sources.databases import DatabaseMetrics
 from localcloud.services.cloudwatch.sources.distributions import DistributionMetrics
+from localcloud.services.cloudwatch.sources.functions import FunctionMetrics
 from localcloud.services.cloudwatch.sources.groups import GroupMetrics
 from localcloud.services.cloudwatch.sources.instances import InstanceMetrics
 
@@ -23,7 +24,7 @@ class Measuring(Service):
 
     sources: ClassVar[tuple[type[Source], ...]] = (
         InstanceMetrics, BalancerMetrics, DatabaseMetrics, CacheMetrics, DistributionMetrics,
-        GroupMetrics,
+        GroupMetrics, FunctionMetrics,
     )  # fmt: skip
 
     def __init__(self, cloud):

@@ -23,6 +23,7 @@ from localcloud.services.functions.events import Queue
 from localcloud.services.functions.fleet import Throttled
 from localcloud.services.functions.functions import Functions
 from localcloud.services.functions.model import EVENT, PAYLOAD, Plan
+from localcloud.services.functions.traffic import Traffic, subjects
 from localcloud.services.managed import FAILURES
 from localcloud.settings import ACCOUNT
 from localcloud.shelves import Shelf
@@ -48,6 +49,7 @@ class Invocations(Service):
     def __init__(self, cloud):
         super().__init__(cloud)
         self._writer = logs.LogWriter(cloud)
+        self.traffic = Traffic()
         self.queue = Queue(cloud, self.run, Destinations(cloud, self.accept))
 
     # the API's call
@@ -88,16 +90,20 @@ class Invocations(Service):
         plan, arn, latest = self._choose(function, qualifier)
         request = request or str(uuid.uuid4())
         functions = self.cloud.service(Functions)
+        counted = subjects(function, qualifier, plan.version)
         try:
             environment = functions.fleet.take(plan, latest.reserved_concurrency)
         except Throttled as error:
+            self.traffic.throttled(counted)
             raise Refusal((429, "TooManyRequestsException"), f"Rate Exceeded. ({error})") from error
         except FAILURES as error:
             log.exception("an environment of %s", function)
             raise Refusal((500, "ServiceException"), f"No environment starts: {error}") from error
         usable = False
         try:
-            outcome = environment.invoke(request, arn, payload or b"{}", context)
+            with self.traffic.running(counted):
+                outcome = environment.invoke(request, arn, payload or b"{}", context)
+            self.traffic.ran(counted, outcome.duration, outcome.answer.failed)
             usable = outcome.usable
             events = logs.lines(environment, request, outcome)
             self._log(environment, events)

@@ -28,6 +28,7 @@ SCOPE = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_re
 READS = ("Describe", "Get", "List", "Lookup", "Head", "BatchGet", "Query", "Scan", "Select")
 # Where the name that requests are signed for is not boto3's name of the service.
 SIGNED_AS = {
+    "apigateway": "apigatewayv2",  # the first version, REST APIs, is not here
     "elasticloadbalancing": "elbv2",
     "monitoring": "cloudwatch",
     "servicequotas": "service-quotas",

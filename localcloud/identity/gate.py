@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
+import localcloud.identity.targets_apigateway
 import localcloud.identity.targets_autoscaling
 import localcloud.identity.targets_cloudfront
 import localcloud.identity.targets_dynamodb

@@ -13,6 +13,7 @@ from localcloud.services.cloudwatch.sources.caches import CacheMetrics
 from localcloud.services.cloudwatch.sources.databases import DatabaseMetrics
 from localcloud.services.cloudwatch.sources.distributions import DistributionMetrics
 from localcloud.services.cloudwatch.sources.functions import FunctionMetrics
+from localcloud.services.cloudwatch.sources.gateways import GatewayMetrics
 from localcloud.services.cloudwatch.sources.groups import GroupMetrics
 from localcloud.services.cloudwatch.sources.instances import InstanceMetrics
 
@@ -24,7 +25,7 @@ class Measuring(Service):
 
     sources: ClassVar[tuple[type[Source], ...]] = (
         InstanceMetrics, BalancerMetrics, DatabaseMetrics, CacheMetrics, DistributionMetrics,
-        GroupMetrics, FunctionMetrics,
+        GroupMetrics, FunctionMetrics, GatewayMetrics,
     )  # fmt: skip
 
     def __init__(self, cloud):

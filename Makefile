@@ -25,11 +25,13 @@ dev: env ## the service alone on http://localhost:8000, for working on the app
 	@cd app && exec ../.venv/bin/python -m service.dev
 
 .PHONY: lock
-lock: env ## renew requirements.txt, app/requirements.txt and those of the local cloud's functions
+lock: env ## renew requirements.txt, those of the app on hosts and in functions, and of the local cloud's functions
 	uv pip compile --quiet --upgrade --python-version 3.12 --universal --generate-hashes --no-annotate --no-header \
-		requirements.in app/pyproject.toml --extra service --extra heic --output-file requirements.txt
+		requirements.in app/pyproject.toml --extra service --extra hosts --extra functions --extra heic --output-file requirements.txt
 	uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --no-header \
-		--constraint requirements.txt app/pyproject.toml --extra service --output-file app/requirements.txt
+		--constraint requirements.txt app/pyproject.toml --extra service --extra hosts --output-file app/requirements.txt
+	uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --no-header \
+		--constraint requirements.txt app/pyproject.toml --extra service --extra functions --output-file app/service/functions/requirements.txt
 	uv pip compile --quiet --upgrade --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --no-header \
 		localcloud/services/functions/host/requirements.in --output-file localcloud/services/functions/host/requirements.txt
 

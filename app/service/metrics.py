@@ -1,25 +1,42 @@
 """What Prometheus reads at /metrics: request rate, latency, picture time.
 
 With several gunicorn workers the numbers of all are summed through PROMETHEUS_MULTIPROC_DIR,
-which gunicorn_config.py sets.
+which gunicorn_config.py sets. Where prometheus_client is not installed, nothing is counted: nobody
+could read the numbers of a function, which is one of many and soon gone.
 """
 
 import os
+from importlib.util import find_spec
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    generate_latest,
-    multiprocess,
-)
 
 from service.clients import is_this_host
 from service.errors import error_page
+
+COUNTED = find_spec("prometheus_client") is not None
+
+
+class Uncounted:
+    """Stands for a counter and a histogram, and takes what they take."""
+
+    def __init__(self, *description, **options):
+        pass
+
+    def labels(self, *values) -> "Uncounted":
+        return self
+
+    def inc(self, amount: float = 1) -> None:
+        pass
+
+    def observe(self, amount: float) -> None:
+        pass
+
+
+if COUNTED:
+    from prometheus_client import Counter, Histogram
+else:
+    Counter = Histogram = Uncounted
 
 REQUESTS = Histogram(
     "mustache_request_seconds",
@@ -42,8 +59,16 @@ LIMITED = Counter("mustache_rate_limited_total", "Requests over a rate limit.", 
 @require_safe
 def view(request: HttpRequest) -> HttpResponse:
     """GET /metrics, for a reader on the same host only: it tells too much to be public."""
-    if not is_this_host(request):
+    if not COUNTED or not is_this_host(request):
         return error_page(request, 404)
+    from prometheus_client import (
+        CONTENT_TYPE_LATEST,
+        REGISTRY,
+        CollectorRegistry,
+        generate_latest,
+        multiprocess,
+    )
+
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

@@ -100,6 +100,8 @@ PICTURE_BUCKET = setting(
     check=not_empty if "s3" in (PICTURE_STORE, PICTURE_STORE_SECOND) else None,
     example="mustache-pictures",
 )
+# Whether work goes on when a request has been answered. A function is frozen then.
+BACKGROUND = setting("BACKGROUND", read=env.bool, default=True, example="true")
 # The CDN that keeps copies of files, and is told of deletions: pictures/cdn.py.
 CDN_DISTRIBUTION = setting("CDN_DISTRIBUTION", default="", example="E2QWRUHAPOMQZL")
 # All there are, in use or not.

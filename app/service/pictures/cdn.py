@@ -49,9 +49,13 @@ def forget(names: Collection[str]) -> None:
 
 
 def forget_soon(names: Collection[str]) -> None:
-    """Nobody waits for it; if it fails, the sweep does it."""
-    if settings.CDN_DISTRIBUTION:
+    """Nobody waits for it, where anything goes on meanwhile; if it fails, the sweep does it."""
+    if not settings.CDN_DISTRIBUTION:
+        return
+    if settings.BACKGROUND:
         background().submit(try_to_forget, tuple(names))
+    else:
+        try_to_forget(names)
 
 
 def try_to_forget(names: Collection[str]) -> None:

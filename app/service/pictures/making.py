@@ -1,12 +1,16 @@
 """What is made of one upload: the rows to be, and their files, which nobody has saved yet."""
 
+from __future__ import annotations
+
 import secrets
 from dataclasses import dataclass, field
-
-import mustache
+from typing import TYPE_CHECKING
 
 from service.pictures import originals, previews, workbench
 from service.pictures.records import Original, Result
+
+if TYPE_CHECKING:
+    import mustache
 
 
 @dataclass
@@ -17,7 +21,7 @@ class Files:
     data: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, sha256: str, what: str) -> "Files":
+    def of(cls, sha256: str, what: str) -> Files:
         return cls(f"{sha256}/{what}-{secrets.token_hex(8)}")
 
     def add(self, data: bytes, extension: str, suffix: str = "") -> str:

@@ -1,0 +1,26 @@
+"""`service.functions.http.handler`: what an HTTP API of API Gateway (payload 2.0) calls.
+
+The visitor's address is the one that the gateway saw, or the CDN before it: edge.py.
+"""
+
+from apig_wsgi import make_lambda_handler
+
+from service.functions import environment
+
+
+def load():
+    """Everything that a page needs, while the function starts: then it has a whole processor."""
+    environment.complete()
+    from service.wsgi import application
+
+    return make_lambda_handler(application)
+
+
+answer = load()
+
+
+def handler(event: dict, context) -> dict:
+    answered = answer(event, context)
+    if event["requestContext"]["http"]["method"] == "HEAD":
+        answered |= {"body": "", "isBase64Encoded": False}  # as any web server leaves it out
+    return answered

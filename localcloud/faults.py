@@ -29,7 +29,7 @@ KINDS = {
     "slow": "limit what a host sends and receives to --rate Mbit/s, with --delay milliseconds",
     "fill-disk": "fill a host's volume, but for --leave MiB",
     "unavailable": "let S3, or one bucket of it, answer 503 (target: s3, or the bucket's name)",
-    "throttle": "let a DynamoDB table throttle every read and write",
+    "throttle": "let DynamoDB throttle every read and write (target: dynamodb, or a table of it)",
     "no-capacity": "let EC2 have no more hosts (target: spot, an instance type or a zone)",
     "spot-interrupt": "take Spot hosts back in two minutes (target: one, or a group: all its "
     "Spot hosts; there is nothing to undo)",
@@ -271,9 +271,9 @@ class Faults:
 
     def _check_table(self, target: str) -> None:
         tables = self.cloud.backend("dynamodb").tables
-        if target not in tables:
+        if target != "dynamodb" and target.removeprefix("dynamodb:") not in tables:
             listed = ", ".join(sorted(tables)) or "there is none"
-            raise FaultError(f"There is no table {target}: {listed}")
+            raise FaultError(f"There is no table {target}: {listed}; dynamodb is all of them")
 
     # of faults that are on no host: whether the target is there
     _checks: ClassVar[dict[str, Callable]] = {

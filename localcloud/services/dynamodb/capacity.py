@@ -162,7 +162,8 @@ class Capacity(Service):
             (
                 cost
                 for cost in costs
-                if cost.table.name in faults or not self._bucket(cost).takes(cost.units)
+                if faults & {"dynamodb", cost.table.name, f"dynamodb:{cost.table.name}"}
+                or not self._bucket(cost).takes(cost.units)
             ),
             None,
         )

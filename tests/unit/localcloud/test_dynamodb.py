@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from unit.localcloud.conftest import client
 
+from localcloud.faults import FaultError
 from localcloud.services.dynamodb.backups import Backups
 from localcloud.services.dynamodb.expiry import Expiry
 
@@ -218,6 +219,24 @@ def test_a_fault_throttles_a_table(cloud, tables, make):
     cloud.faults.heal(fault.id)
     assert set(there(tables)) == {"a"}
     assert set(there(tables, "other")) == {"a"}
+
+
+@pytest.mark.parametrize(("target", "others"), [("dynamodb:sessions", None),
+                                                ("dynamodb", "ThrottlingException")])  # fmt: skip
+def test_a_fault_throttles_one_or_all(cloud, tables, make, target, others):
+    make()
+    make("other")
+    put(tables, "a", table="other")
+    fault = cloud.faults.start("throttle", target)
+    assert code(tables.get_item, TableName="sessions", Key=item("a")) == "ThrottlingException"
+    if others:
+        assert code(tables.get_item, TableName="other", Key=item("a")) == others
+    else:
+        assert set(there(tables, "other")) == {"a"}
+    cloud.faults.heal(fault.id)
+    assert set(there(tables, "other")) == {"a"}
+    with pytest.raises(FaultError):
+        cloud.faults.start("throttle", "dynamodb:nothing")
 
 
 def test_a_backup_keeps_what_was_there(make_cloud, cloud, tables, make):

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from localcloud import client, faults_cli, firewall, image, machine, registry
+from localcloud import client, faults_cli, firewall, image, logsocket, machine, registry
 from localcloud.authority import Authority
 from localcloud.engine import Podman
 from localcloud.faults import FaultError
@@ -185,7 +185,9 @@ def ssh(settings: Settings, options) -> int:
     name = _host(settings, options.id)
     command = options.command or ["bash", "--login"]
     terminal = ["--tty"] if sys.stdin.isatty() else []
-    os.execvp("podman", _engine(settings).shell_command(name, terminal, command))  # noqa: S606
+    engine = _engine(settings)
+    os.chdir(engine.working_directory())
+    os.execvp("podman", engine.shell_command(name, terminal, command))  # noqa: S606
 
 
 def certificate(settings: Settings, options) -> int:
@@ -219,6 +221,7 @@ def down(settings: Settings, options) -> int:
     Neighbours(settings.id).remove()
     registry.forget(settings.id)
     routing = registry.stop_routing()
+    logsocket.shorten()
     shutil.rmtree(settings.run, ignore_errors=True)
     shutil.rmtree(settings.state, ignore_errors=True)
     left = _leftovers(settings)

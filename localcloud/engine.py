@@ -85,6 +85,14 @@ class Podman:
     def _podman(self, *words, **options) -> str:
         return shell.run(*self._command(*words), **options)
 
+    def working_directory(self) -> Path:
+        """Where containers, and what is executed in them, are started from.
+
+        conmon writes a file there when memory runs out; it must not be the user's directory.
+        """
+        self.run_directory.mkdir(parents=True, exist_ok=True)
+        return self.run_directory
+
     def _command(self, *words) -> list[str]:
         # A storage of our own keeps `podman ps` of the user free of our hosts, and theirs of us.
         return [
@@ -122,7 +130,7 @@ class Podman:
         words += [f"--label={key}={value}" for key, value in container.labels.items()]
         words += [f"--volume={source}:{path}" for source, path in container.mounts.items()]
         try:
-            self._podman(*words, container.root, *container.command)
+            self._podman(*words, container.root, *container.command, cwd=self.working_directory())
         except shell.CommandError as error:
             self.remove(container.name)
             raise EngineError(_reason(str(error))) from error
@@ -155,8 +163,7 @@ class Podman:
         words += [f"--label={key}={value}" for key, value in sandbox.labels.items()]
         words += [f"--volume={source}:{path}" for source, path in sandbox.mounts.items()]
         try:
-            # conmon notes in a file where it was started that memory ran out
-            self._podman(*words, sandbox.root, *sandbox.command, cwd=sandbox.pid_file.parent)
+            self._podman(*words, sandbox.root, *sandbox.command, cwd=self.working_directory())
             return int(sandbox.pid_file.read_text())
         except shell.CommandError as error:
             self.remove(sandbox.name)
@@ -211,8 +218,9 @@ class Podman:
     def execute(self, name: str, *command, input=None, timeout=60, check=True) -> str:
         flags = ["--interactive"] if input is not None else []
         return self._podman(
-            "exec", *flags, name, *command, input=input, timeout=timeout, check=check
-        )
+            "exec", *flags, name, *command, input=input, timeout=timeout, check=check,
+            cwd=self.working_directory(),
+        )  # fmt: skip
 
     def shell_command(self, name: str, terminal: list[str], command: list[str]) -> list[str]:
         """The program and arguments that run ``command`` on a host for a person."""

@@ -18,8 +18,8 @@ def add_verbs(verb) -> None:
     command.add_argument("kind", choices=KINDS, metavar="KIND", help=kinds)
     command.add_argument(
         "target",
-        help="a host's id, Name or address; a zone; a database; dynamodb or a table; s3 or a bucket; an "
-        "Auto Scaling group; spot or an instance type",
+        help="a host's id, Name or address; a zone; a database; dynamodb or a table; s3 or a "
+        "bucket; an Auto Scaling group; spot or an instance type",
     )
     command.add_argument("--rate", type=float, help="slow: Mbit/s (default 1)")
     command.add_argument("--delay", type=float, help="slow: milliseconds, if the kernel can")

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from localcloud import registry
+
 log = logging.getLogger("localcloud.logsocket")
 
 QUEUE = Path("/proc/sys/net/unix/max_dgram_qlen")
@@ -66,8 +68,24 @@ def record(datagram: bytes) -> dict | None:
         return None
 
 
+def shorten() -> None:
+    """After the last local cloud the machine's setting is what it was, unless others changed it."""
+    with registry.locked(), contextlib.suppress(OSError):
+        if _before().exists() and not registry.any_left():
+            if QUEUE.read_text().strip() == str(WANTED):
+                QUEUE.write_text(_before().read_text())
+            _before().unlink()
+
+
 def _lengthen() -> None:
     """Let sockets made from now on keep more, where nobody has seen to it."""
-    with contextlib.suppress(OSError, ValueError):
-        if int(QUEUE.read_text()) < WANTED:
+    with contextlib.suppress(OSError, ValueError), registry.locked():
+        before = QUEUE.read_text()
+        if int(before) < WANTED:
+            _before().write_text(before)
             QUEUE.write_text(str(WANTED))
+
+
+def _before() -> Path:
+    """What the setting was."""
+    return registry.DIRECTORY / "max_dgram_qlen-before"

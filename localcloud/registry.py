@@ -68,7 +68,7 @@ def write(settings, cidrs: list[str]) -> None:
     text = json.dumps({"state": str(settings.state), "pid": os.getpid(), "cidrs": sorted(cidrs)})
     path = _entry(settings.id)
     if not path.exists() or path.read_text() != text:
-        with _locked():
+        with locked():
             part = path.with_suffix(".part")
             part.write_text(text)
             part.rename(path)
@@ -87,10 +87,15 @@ def forget(cloud_id: str) -> None:
 
 def start_routing() -> None:
     """Let this machine route, and remember who was there if it did not."""
-    with _locked():
+    with locked():
         if FORWARD.read_text().strip() == "0":
             _before().write_text(json.dumps(sorted(_interfaces())))
             FORWARD.write_text("1")
+
+
+def any_left() -> bool:
+    """Whether there is a local cloud on this machine yet; ask while `locked`."""
+    return any(DIRECTORY.glob("*.json"))
 
 
 def stop_routing() -> str | None:
@@ -98,8 +103,8 @@ def stop_routing() -> str | None:
 
     Another program that needs routing finds it on and says nothing; what shows is its interface.
     """
-    with _locked():
-        if not _before().exists() or any(DIRECTORY.glob("*.json")):
+    with locked():
+        if not _before().exists() or any_left():
             return None
         came = sorted(_interfaces() - set(json.loads(_before().read_text())))
         _before().unlink()
@@ -123,7 +128,7 @@ def _interfaces() -> set[str]:
 
 
 @contextmanager
-def _locked():
+def locked():
     """Hold the lock of all local clouds."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / "lock").open("w") as lock:

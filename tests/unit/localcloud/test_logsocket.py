@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from localcloud import logsocket
+from localcloud import logsocket, registry
 from localcloud.services.cloudfront import traffic as edge
 from localcloud.services.elbv2.traffic import Traffic
 
@@ -23,6 +23,7 @@ def queue(tmp_path, monkeypatch):
     path = tmp_path / "max_dgram_qlen"
     path.write_text("10\n")
     monkeypatch.setattr(logsocket, "QUEUE", path)
+    monkeypatch.setattr(registry, "DIRECTORY", tmp_path / "run")
     return path
 
 
@@ -31,6 +32,23 @@ def test_the_queue_is_as_long_as_systemd_makes_it(tmp_path, queue):
         queue.write_text(before)
         logsocket.LogSocket(tmp_path / "log.sock", print).close()
         assert queue.read_text() == after
+
+
+def test_the_last_cloud_makes_the_queue_what_it_was(tmp_path, queue):
+    logsocket.LogSocket(tmp_path / "log.sock", print).close()
+    logsocket.LogSocket(tmp_path / "log.sock", print).close()
+    other = registry.DIRECTORY / "beef.json"
+    other.touch()
+    logsocket.shorten()
+    assert queue.read_text() == "512"
+    other.unlink()
+    logsocket.shorten()
+    assert queue.read_text() == "10\n"
+    logsocket.LogSocket(tmp_path / "log.sock", print).close()
+    queue.write_text("4096")  # somebody else's
+    logsocket.shorten()
+    logsocket.shorten()
+    assert queue.read_text() == "4096"
 
 
 def test_lines_are_read_as_they_come(tmp_path):

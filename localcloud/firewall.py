@@ -190,7 +190,7 @@ def _vpcs(ours: str, interfaces: Iterable[Interface]) -> str:
     members = [f"{{ {', '.join(addresses)} }}" for addresses in vpcs.values()]
     lines = [
         f"oifname {ours} ip saddr @edge ip daddr != @open drop",
-        f"oifname {ours} ip daddr @edge ip saddr != @internet drop",
+        f"oifname {ours} ip daddr @edge ip saddr != @edge ip saddr != @internet drop",
         *(
             f"oifname {ours} ip saddr {each} ip daddr != {each} ip daddr != @edge drop"
             for each in members

@@ -124,7 +124,7 @@ def test_the_edge_reaches_what_is_public_and_is_reached_by_who_has_a_way_out():
     assert "set edge { type ipv4_addr; elements = { 198.18.0.2 } }" in text
     lines = [line.strip() for line in chain(text, "from_host")]
     assert 'oifname "lcbeef*" ip saddr @edge ip daddr != @open drop' in lines
-    assert 'oifname "lcbeef*" ip daddr @edge ip saddr != @internet drop' in lines
+    assert 'oifname "lcbeef*" ip daddr @edge ip saddr != @edge ip saddr != @internet drop' in lines
     members = "{ 10.0.0.4, 10.0.0.5 }"
     assert (
         f'oifname "lcbeef*" ip saddr {members} ip daddr != {members} ip daddr != @edge drop'

@@ -64,6 +64,10 @@ load: env ## find how many users the site carries (BASE_URL=... LABEL=stage1)
 prices: env ## what each stage costs by traffic: a table, docs/prices.md and its chart (ARGUMENTS="--pages 250000")
 	@tools/prices $(ARGUMENTS)
 
+.PHONY: guide
+guide: env ## the pages of docs/, with what the data draws, as a site in build/guide
+	@python -m guide
+
 # `make stage1 ARGUMENTS="-e web_instance_type=t3.medium"`; INVENTORY=aws for a real account.
 INVENTORY ?= local
 ARGUMENTS ?=

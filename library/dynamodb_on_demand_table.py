@@ -3,7 +3,7 @@
 
 DOCUMENTATION = r"""
 module: dynamodb_on_demand_table
-short_description: Keep a DynamoDB table with one key, paid by the request
+short_description: Keep a DynamoDB table, paid by the request
 description:
   - Creates a table, keeps its expiry, backups and protection, or deletes it, each time until AWS
     has done it.
@@ -20,6 +20,16 @@ options:
     description:
       - Attribute with the key of an item, a text. It cannot change. Needed with O(state=present).
     type: str
+  sort:
+    description:
+      - Attribute by which items of one O(key) are in order and told from each other, if there is
+        one. It cannot change.
+    type: str
+  sort_type:
+    description: Whether O(sort) is a text (V(S)) or a number (V(N)).
+    type: str
+    choices: [S, N]
+    default: S
   expiry:
     description:
       - Attribute with the time, in seconds since 1970, after which DynamoDB deletes an item some
@@ -62,6 +72,13 @@ EXAMPLES = r"""
     key: session_key
     expiry: expires
     tags: {Project: shop}
+
+- name: Keep a table of what is counted by the minute
+  dynamodb_on_demand_table:
+    name: shop-counters
+    key: counted
+    sort: minute
+    sort_type: N
 
 - name: Delete it with all that is in it
   dynamodb_on_demand_table:
@@ -111,10 +128,12 @@ def look(client, table):
     recovery = backups.get("PointInTimeRecoveryDescription", {})
     tags = client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
     on = expiry["TimeToLiveStatus"] in ("ENABLING", "ENABLED")
+    keys = {each["KeyType"]: each["AttributeName"] for each in table["KeySchema"]}
+    types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
     return {
-        "key": next(
-            each["AttributeName"] for each in table["KeySchema"] if each["KeyType"] == "HASH"
-        ),
+        "key": keys["HASH"],
+        "sort": keys.get("RANGE"),
+        "sort_type": types.get(keys.get("RANGE")),
         "on_demand": table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
         "expiry": expiry["AttributeName"] if on else None,
         "recovery": recovery.get("PointInTimeRecoveryStatus") == "ENABLED",
@@ -148,11 +167,15 @@ def differences(state, wanted):
 
 
 def create(client, module, wanted):
-    key = wanted["key"]
+    keys = [(wanted["key"], "HASH", "S")]
+    if wanted["sort"]:
+        keys.append((wanted["sort"], "RANGE", wanted["sort_type"]))
     client.create_table(
         TableName=module.params["name"],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind} for name, _, kind in keys
+        ],
+        KeySchema=[{"AttributeName": name, "KeyType": role} for name, role, _ in keys],
         BillingMode="PAY_PER_REQUEST",
         DeletionProtectionEnabled=wanted["deletion_protection"],
         Tags=ansible_dict_to_boto3_tag_list(wanted["tags"]),
@@ -203,6 +226,8 @@ def ensure_present(client, module):
     before = look(client, table) if table else {}
     wanted = {
         "key": params["key"],
+        "sort": params["sort"],
+        "sort_type": params["sort_type"] if params["sort"] else None,
         "on_demand": True,
         "recovery": params["recovery"],
         "deletion_protection": params["deletion_protection"],
@@ -210,8 +235,10 @@ def ensure_present(client, module):
     }
     if params["expiry"]:
         wanted["expiry"] = params["expiry"]
-    for option in ("key", "expiry"):
-        if before.get(option) and before[option] != wanted.get(option, before[option]):
+    for option in ("key", "sort", "sort_type", "expiry"):
+        # One without expiry may get it, one without a second key may not.
+        fixed = before and (before.get(option) or option != "expiry")
+        if fixed and before[option] != wanted.get(option, before[option]):
             module.fail_json(
                 msg=f"The {option} of the table {params['name']} is {before[option]} and cannot "
                 f"become {wanted[option]}."
@@ -256,6 +283,8 @@ def main():
         argument_spec={
             "name": {"type": "str", "required": True},
             "key": {"type": "str", "no_log": False},
+            "sort": {"type": "str"},
+            "sort_type": {"type": "str", "choices": ["S", "N"], "default": "S"},
             "expiry": {"type": "str"},
             "recovery": {"type": "bool", "default": True},
             "deletion_protection": {"type": "bool", "default": True},

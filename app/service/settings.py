@@ -157,7 +157,9 @@ COUNTERS = setting(
 COUNTERS_TABLE = setting(
     "COUNTERS_TABLE",
     default="",
-    check=not_empty if COUNTERS == "dynamodb" else None,
+    check=not_empty
+    if COUNTERS == "dynamodb" or (COUNTERS == "cache" and ROWS == "dynamodb")
+    else None,
     example="mustache-prod-counters",
 )
 CACHES = {

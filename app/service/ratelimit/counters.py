@@ -40,8 +40,9 @@ class InCache:
             return cache.incr(name, amount), cache.get(f"ratelimit:{key}:{window - 1}", 0)
         except Exception as error:  # each cache has errors of its own
             # From nothing, but the limits hold.
-            log.warning("The database counts for the cache: %s", error)
-            return InDatabase().add(key, window, seconds, amount)
+            other = "dynamodb" if settings.ROWS == "dynamodb" else "database"
+            log.warning("%s counts for the cache: %s", other, error)
+            return of_kind(other).add(key, window, seconds, amount)
 
 
 KINDS = {
@@ -51,5 +52,9 @@ KINDS = {
 }
 
 
+def of_kind(kind: str) -> Counters:
+    return import_string(KINDS[kind])()
+
+
 def counters() -> Counters:
-    return import_string(KINDS[settings.COUNTERS])()
+    return of_kind(settings.COUNTERS)

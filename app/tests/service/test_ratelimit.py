@@ -91,6 +91,20 @@ def test_for_a_cache_that_is_away_the_database_counts(settings, monkeypatch, rf)
         limits.check("upload", rf.post("/"))
 
 
+def test_where_rows_are_in_dynamodb_that_counts_for_a_cache_that_is_away(
+    settings, monkeypatch, dynamodb, rf
+):
+    def fail(*arguments, **options):
+        raise ConnectionError("away")
+
+    settings.ROWS, settings.COUNTERS, settings.UPLOAD_RATE = "dynamodb", "cache", (1, 60)
+    monkeypatch.setattr(cache, "add", fail)
+    monkeypatch.setattr(Count, "add", fail_as_database)
+    limits.check("upload", rf.post("/"))
+    with pytest.raises(Problem, match="more than 1 in 60"):
+        limits.check("upload", rf.post("/"))
+
+
 def fail_as_database(*arguments):
     raise OperationalError("away")
 

@@ -92,6 +92,9 @@ def test_wrong_setting_names_itself(name, value, tmp_path):
     assert f"Example: {name}=" in last
 
 
+COUNTING_CACHE = {"COUNTERS": "cache", "CACHE_URL": "locmem://"}
+
+
 @pytest.mark.parametrize(
     ("missing", "changes"),
     [
@@ -99,6 +102,7 @@ def test_wrong_setting_names_itself(name, value, tmp_path):
         ("CACHE_URL", {"SESSION_STORE": "elasticache"}),
         ("ROWS_TABLE", {"ROWS": "dynamodb"}),
         ("COUNTERS_TABLE", {"COUNTERS": "dynamodb"}),
+        ("COUNTERS_TABLE", {"ROWS": "dynamodb", "ROWS_TABLE": "rows", **COUNTING_CACHE}),
         ("SESSION_TABLE", {"SESSION_STORE": "dynamodb"}),
         ("SESSION_TABLE", {"SESSION_STORE_SECOND": "dynamodb"}),
         ("PICTURE_BUCKET", {"PICTURE_STORE": "s3"}),

@@ -1,5 +1,6 @@
 """The script that dumps and restores, with programs that note how they were called."""
 
+import gzip
 import json
 import os
 import sys
@@ -31,6 +32,7 @@ class Bucket:
     """Takes any dump, and gives one, once the right is known."""
 
     refusals = 0
+    dump = b"a dump"
 
     def upload_file(self, path, bucket, key):
         KEYS.append(key)
@@ -42,7 +44,7 @@ class Bucket:
         return {"ContentLength": 6}
 
     def download_file(self, bucket, key, path):
-        Path(path).write_bytes(b"a dump")
+        Path(path).write_bytes(Bucket.dump)
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def script(tmp_path, monkeypatch):
         path.write_text(NOTE.format(python=sys.executable, log=str(tmp_path / "log"), mark=""))
         path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("ROWS", raising=False)
     environment = Environment(autoescape=False)
     environment.filters |= {"to_json": json.dumps, "bool": bool}
     text = environment.from_string(SCRIPT.read_text()).render(VALUES, ansible_managed="by a test")
@@ -149,6 +152,73 @@ def test_of_several_hosts_the_first_that_asks_makes_the_dump_of_a_day(
     assert again["key"].startswith("dumps/hourly/")
     assert elsewhere == {"left": "another host makes the dump of this day"}
     assert [key.rpartition("/")[0] for key in taken] == ["dumps/turns"]
+
+
+ROWS = gzip.compress(b'{"rows": "of ours"}\n{"originals": 0, "pictures": 0}\n')
+
+
+@pytest.fixture
+def app(script, monkeypatch):
+    """What the app is asked for; its dump is ROWS."""
+    asked = []
+
+    def run(command, *, stdout=None, stdin=None):
+        asked.append((command, stdin and stdin.read()))
+        if command == "dump_rows":
+            stdout.write(ROWS)
+
+    monkeypatch.setitem(script["create"].__globals__, "app", run)
+    return asked
+
+
+def test_rows_in_dynamodb_are_dumped_and_restored_by_the_app(script, tmp_path, monkeypatch, app):
+    monkeypatch.setenv("ROWS", "dynamodb")
+    monkeypatch.setattr(Bucket, "dump", ROWS)
+
+    made = script["create"]()
+    script["restore"]("dumps/1.dump")
+
+    assert (tmp_path / "dumps" / Path(made["key"]).name).read_bytes() == ROWS
+    assert app == [("dump_rows", None), ("dump_rows", None), ("restore_rows", ROWS)]
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_database_that_rows_have_left_for_dynamodb_can_be_dumped_still(
+    script, tmp_path, monkeypatch, app
+):
+    monkeypatch.setenv("ROWS", "dynamodb")
+    monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+    script["create"](what="database")
+
+    assert [Path(argv[0]).name for argv, _ in calls(tmp_path)] == ["psql", "pg_dump", "pg_restore"]
+    assert app == []
+
+
+def test_a_dump_of_rows_can_go_into_a_database(script, tmp_path, monkeypatch, app):
+    monkeypatch.setenv("DATABASE_URL", "postgres://app@%2Frun%2Fpostgresql/shop")
+    monkeypatch.setattr(Bucket, "dump", ROWS)
+    script["restore"]("dumps/1.dump")
+
+    assert app == [("restore_rows", ROWS)]
+    assert not any("--clean" in argv for argv, _ in calls(tmp_path))
+
+
+def test_a_dump_of_a_database_goes_into_none_that_there_is_not(script, monkeypatch, app):
+    monkeypatch.setenv("ROWS", "dynamodb")
+    with pytest.raises(script["BackupError"], match=r"in DynamoDB: bring the site to .* database"):
+        script["restore"]("dumps/1.dump")
+
+    assert [command for command, _ in app] == ["dump_rows"]
+
+
+def test_a_dump_of_rows_without_its_end_is_none(script, tmp_path, monkeypatch, app):
+    monkeypatch.setenv("ROWS", "dynamodb")
+    monkeypatch.setitem(globals(), "ROWS", gzip.compress(b'{"rows": "of ours"}\n'))
+    with pytest.raises(script["BackupError"], match="no end"):
+        script["create"]()
+
+    assert list((tmp_path / "dumps").iterdir()) == []
+    assert KEYS == []
 
 
 def test_a_dump_that_the_bucket_does_not_take_is_none(script, tmp_path, monkeypatch):

@@ -74,6 +74,27 @@ def test_what_somebody_has_changed_is_set_back(run, dynamodb):
     assert not keep(run, dynamodb)["changed"]
 
 
+def test_a_table_may_have_a_second_key_of_either_type(run, dynamodb):
+    options = {"name": "shop-counters", "key": "counted", "sort": "minute", "sort_type": "N"}
+    assert run("dynamodb_on_demand_table", dynamodb, **options)["changed"]
+
+    table = dynamodb.describe_table(TableName="shop-counters")["Table"]
+    assert table["KeySchema"] == [
+        {"AttributeName": "counted", "KeyType": "HASH"},
+        {"AttributeName": "minute", "KeyType": "RANGE"},
+    ]
+    assert {"AttributeName": "minute", "AttributeType": "N"} in table["AttributeDefinitions"]
+    assert not run("dynamodb_on_demand_table", dynamodb, **options)["changed"]
+    with pytest.raises(Failed, match=r"sort_type of .* is N and cannot become S"):
+        run("dynamodb_on_demand_table", dynamodb, **options | {"sort_type": "S"})
+
+
+def test_a_table_gets_no_second_key_later(run, dynamodb):
+    keep(run, dynamodb)
+    with pytest.raises(Failed, match=r"The sort of .* is None and cannot become at"):
+        keep(run, dynamodb, sort="at")
+
+
 @pytest.mark.parametrize(("option", "was"), [("key", "session_key"), ("expiry", "expires")])
 def test_what_cannot_change_is_refused_with_both_values(run, dynamodb, option, was):
     keep(run, dynamodb)

@@ -52,7 +52,7 @@ def test_settings_that_nobody_can_guess_are_named(validate):
 def test_a_name_of_before_is_refused_with_the_new_one(validate):
     assert "lb_state is called front" in validate(lb_state="present")
     refused = validate(my_values={"db_provider": "rds"})
-    assert "db_provider is called stores: {rows: ...} (instance, rds) now." in refused
+    assert "db_provider is called stores: {rows: ...} (instance, rds, dynamodb) now." in refused
 
 
 def test_a_provider_that_there_is_not_is_refused(validate):
@@ -64,6 +64,18 @@ def test_a_provider_that_there_is_not_is_refused(validate):
     )
 
     assert "tape is nothing that files can be; there is database, s3." in refused
+
+
+def test_rows_in_dynamodb_leave_no_database_for_anything_else(validate):
+    refused = validate(
+        site_domain="m.example.com",
+        operator_cidrs=["192.0.2.1/32"],
+        ssh_key_generated=True,
+        db_provider="dynamodb",
+        my_values={"stores": {"files": "s3"}},
+    )
+
+    assert "leaves no database, but sessions, cache would be in one" in refused
 
 
 def test_a_mistyped_variable_is_refused_by_name(validate):

@@ -109,7 +109,7 @@ def test_the_boundary_leaves_the_hosts_and_the_app_what_they_are_given():
         "site_tls_provider": "letsencrypt",
         "alarm_emails": ["me@example.com"],
         "operator_access": "session-manager",
-        "my_values": {"stores": {"files": "s3"}},
+        "my_values": {"stores": {"files": "s3", "rows": "dynamodb", "sessions": "dynamodb"}},
     }
     for each in wired("web_policy_statements", **given) + wired("web_app_statements", **given):
         for action in listed(each["Action"]):
@@ -262,6 +262,38 @@ def test_the_app_knows_the_cache_for_as_long_as_its_sessions_are_there():
 
 def test_the_wiring_of_hosts_is_not_seen_elsewhere():
     assert set(HERE) & set(ON_HOSTS) == set()
+
+
+IN_TABLES = {"rows": "dynamodb", "files": "s3", "sessions": "dynamodb", "cache": "dynamodb"}
+
+
+def test_rows_in_dynamodb_need_no_database_and_their_tables_only():
+    found = {"aws_account": ACCOUNT, "db_result": {"urls": {}}}
+    given = {
+        "hostvars": {"localhost": found},
+        "my_values": {"stores": IN_TABLES},
+        "site_url": "https://m.example.com",
+        "app_settings": {},
+    }
+    settings = {each["name"]: each.get("value") for each in wired("parameters_values", **given)}
+    rights = {
+        (action, each["Resource"].rpartition("/")[2])
+        for each in wired("web_app_statements", **given)
+        for action in listed(each["Action"])
+        if action.startswith("dynamodb:")
+    }
+
+    assert settings["ROWS"] == settings["COUNTERS"] == "dynamodb"
+    assert settings["ROWS_TABLE"] == "mustache-production-rows"
+    assert settings["COUNTERS_TABLE"] == "mustache-production-counters"
+    assert settings["CACHE_URL"] == "locmem://"
+    assert "DATABASE_URL" not in settings
+    assert wired("database_used", **given) is False
+    assert ("dynamodb:PutItem", "mustache-production-rows") in rights
+    assert {right for right in rights if right[1].endswith("counters")} == {
+        (f"dynamodb:{name}", "mustache-production-counters") for name in ("GetItem", "UpdateItem")
+    }
+    assert [each["name"] for each in wired("network_security_groups", **given)] == ["web"]
 
 
 def test_session_manager_needs_no_open_port():

@@ -11,7 +11,7 @@ nothing changes; what it brings, and the comparison, is then exact.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -82,22 +82,30 @@ def bundles_in_table() -> Iterator[Bundle]:
     )
 
 
+# Of each store, all it has.
+SOURCES = {"database": in_database, "dynamodb": bundles_in_table}
+
+
 # --- Copying ------------------------------------------------------------------------------------
 @dataclass
 class Copy:
+    """Makes a store what a source is."""
+
     seen: int = 0  # pictures
     written: int = 0  # items, or rows
     deleted: int = 0
 
-    def to_dynamodb(self, tell: Tell) -> None:
+    def to_dynamodb(self, source: Iterable[Bundle], tell: Tell) -> None:
         there = {key_of(item): digest(item) for item in in_table()}
-        self.write(self.changes(there, tell))
+        self.write(self.changes(source, there, tell))
         self.deleted += len(there)
         self.write({"DeleteRequest": {"Key": items.key(*key)}} for key in there)
 
-    def changes(self, there: dict[Key, bytes], tell: Tell) -> Iterator[dict]:
+    def changes(
+        self, source: Iterable[Bundle], there: dict[Key, bytes], tell: Tell
+    ) -> Iterator[dict]:
         """The puts that are needed; what is left in `there` afterwards is too much."""
-        for bundle in in_database():
+        for bundle in source:
             for item in bundle.items():
                 if there.pop(key_of(item), None) != digest(item):
                     self.written += 1
@@ -108,9 +116,9 @@ class Copy:
     def write(self, writes: Iterator[dict]) -> None:
         dynamodb.write_many(settings.ROWS_TABLE, writes)
 
-    def to_database(self, tell: Tell) -> None:
+    def to_database(self, source: Iterable[Bundle], tell: Tell) -> None:
         there = {bundle.original.sha256: bundle for bundle in in_database()}
-        for bundle in bundles_in_table():
+        for bundle in source:
             if there.pop(bundle.original.sha256, None) != bundle:
                 self.replace(bundle)
             self.seen += len(bundle.pictures)

@@ -61,9 +61,10 @@ class Notifications(Service):
             raise _invalid("Same ID used for multiple configurations. IDs must be unique")
         _check_overlap(configurations)
         if response.headers.get("x-amz-skip-destination-validation", "").lower() != "true":
-            for each in configurations:
-                if not self._may(each["CloudFunction"], response.bucket_name):
-                    raise _invalid("Unable to validate the following destination configurations")
+            source = f"arn:aws:s3:::{response.bucket_name}"
+            lets = self.cloud.service(Invocations).lets
+            if not all(lets(PRINCIPAL, source, each["CloudFunction"]) for each in configurations):
+                raise _invalid("Unable to validate the following destination configurations")
         return {"CloudFunctionConfiguration": configurations} if configurations else {}
 
     # what happens

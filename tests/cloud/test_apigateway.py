@@ -86,7 +86,7 @@ def api(cloud, gateway, function):
     made = gateway.create_api(Name="shop", ProtocolType="HTTP", Tags={"Project": "gateway"})
     integration = gateway.create_integration(
         ApiId=made["ApiId"], IntegrationType="AWS_PROXY", IntegrationUri=function,
-        PayloadFormatVersion="2.0", TimeoutInMillis=3000,
+        PayloadFormatVersion="2.0", TimeoutInMillis=6000,
     )["IntegrationId"]  # fmt: skip
     for key in ("$default", "GET /tell"):
         gateway.create_route(
@@ -192,7 +192,7 @@ def test_bytes_pass_unchanged_both_ways(ask, name):
     ("path", "options", "status", "message"),
     [
         ("/fail", {}, 500, "Internal Server Error"),
-        ("/linger?seconds=8", {}, 503, "Service Unavailable"),
+        ("/linger?seconds=15", {}, 503, "Service Unavailable"),
         ("/tell", {}, 500, "Internal Server Error"),  # the permission is for $default
         ("/", {"host": "other.example"}, 403, "Forbidden"),
         ("/", {"headers": {"X-Long": "x" * 10_300}}, 431, "Request Header Fields Too Large"),
@@ -213,12 +213,14 @@ def test_many_are_served_at_once(ask, name):
     def visit(_):
         return ask(name, "/linger?seconds=1").status
 
-    with ThreadPoolExecutor(12) as visitors:
-        list(visitors.map(visit, range(12)))  # environments start
+    def together():
+        """Whether eight took less than they would one after the other."""
         began = time.monotonic()
-        statuses = Counter(visitors.map(visit, range(12)))
-    assert statuses == {200: 12}
-    assert time.monotonic() - began < 6  # one after the other: 12 s
+        statuses = Counter(visitors.map(visit, range(8)))
+        return statuses == {200: 8} and time.monotonic() - began < 5
+
+    with ThreadPoolExecutor(8) as visitors:
+        wait_until(together, 60)  # at first environments start
 
 
 def test_more_than_the_stage_lets_through_are_too_many(ask, name, api, gateway):

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, MemoryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParser
+from django.urls import reverse
 
 from service import errors, metrics
 
@@ -14,7 +15,18 @@ FORM_FIELDS = 1 << 16
 
 def most() -> int:
     """Bytes of a body."""
-    return settings.MAX_UPLOAD_BYTES + FORM_FIELDS
+    return (settings.DIRECT_UPLOADS_OVER or settings.MAX_UPLOAD_BYTES) + FORM_FIELDS
+
+
+def other_way() -> str | None:
+    """What to tell who brings what is too large for a request, but not for the site."""
+    if not settings.DIRECT_UPLOADS_OVER:
+        return None
+    here, all_ = settings.DIRECT_UPLOADS_OVER // 1_000_000, settings.MAX_UPLOAD_BYTES // 1_000_000
+    return (
+        f"A picture over {here} MB, up to {all_}, is sent another way: POST /api/uploads tells a "
+        f"program where, {reverse('large')} a person."
+    )
 
 
 class BodyMiddleware:
@@ -50,7 +62,7 @@ class BodyMiddleware:
 
 def too_large(request: HttpRequest) -> HttpResponse:
     metrics.REFUSED.labels("TooManyBytes").inc()
-    return errors.error(request, 413)
+    return errors.error(request, 413, other_way())
 
 
 class ReadableNames(FileUploadHandler):

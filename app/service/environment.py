@@ -68,6 +68,17 @@ def positive(value: int) -> str | None:
     return None if value > 0 else f"is {value}, must be more than 0"
 
 
+def needs(met: bool, what: str) -> Callable[[int], str | None]:
+    """The check of a number that may be more than 0 only with something else."""
+
+    def check(value: int) -> str | None:
+        if value < 0:
+            return f"is {value}, must not be less than 0"
+        return None if met or not value else f"needs {what}"
+
+    return check
+
+
 def not_empty(value: list | str) -> str | None:
     return None if value else "is empty"
 

@@ -14,7 +14,11 @@ register = template.Library()
 
 def site(request: HttpRequest) -> dict:
     """The context processor."""
+    plain = settings.DIRECT_UPLOADS_OVER or settings.MAX_UPLOAD_BYTES
     return {
+        # What a form may bring itself; the rest goes by way of the page `large`.
+        "plain_bytes": plain,
+        "plain_megabytes": plain // 1_000_000,
         "site_url": settings.SITE_URL,
         "max_bytes": settings.MAX_UPLOAD_BYTES,
         "max_megabytes": settings.MAX_UPLOAD_BYTES // 1_000_000,

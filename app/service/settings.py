@@ -16,6 +16,7 @@ from service.environment import (
     env,
     known_database,
     log_level,
+    needs,
     networks,
     not_empty,
     one_of,
@@ -99,6 +100,27 @@ PICTURE_BUCKET = setting(
     default="",
     check=not_empty if "s3" in (PICTURE_STORE, PICTURE_STORE_SECOND) else None,
     example="mustache-pictures",
+)
+# Where visitors reach the bucket, when what is larger goes to it straight from them.
+PICTURE_BUCKET_URL = setting(
+    "PICTURE_BUCKET_URL",
+    default=f"https://{PICTURE_BUCKET}.s3.{AWS_REGION}.amazonaws.com/" if PICTURE_BUCKET else "",
+    example="https://mustache-pictures.s3.eu-central-1.amazonaws.com/",
+)
+# Bytes. A function takes and gives 6 MB, and base64 makes a picture longer by a third. 0: never.
+DIRECT_UPLOADS_OVER = setting(
+    "DIRECT_UPLOADS_OVER",
+    read=env.int,
+    default=0,
+    check=needs(PICTURE_STORE == "s3", "PICTURE_STORE=s3"),
+    example="4000000",
+)
+DIRECT_DOWNLOADS_OVER = setting(
+    "DIRECT_DOWNLOADS_OVER",
+    read=env.int,
+    default=0,
+    check=needs(PICTURE_STORE == "s3", "PICTURE_STORE=s3"),
+    example="4000000",
 )
 # Whether work goes on when a request has been answered. A function is frozen then.
 BACKGROUND = setting("BACKGROUND", read=env.bool, default=True, example="true")
@@ -334,6 +356,8 @@ SILENCED_SYSTEM_CHECKS = ([] if SECURE_HSTS_PRELOAD else ["security.W021"]) + (
     if HTTPS
     else ["security.W004", "security.W008", "security.W010", "security.W012", "security.W016"]
 )
+_bucket = urlsplit(PICTURE_BUCKET_URL)
+_direct = [f"{_bucket.scheme}://{_bucket.netloc}"] if DIRECT_UPLOADS_OVER else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -342,9 +366,9 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         # blob: shows the chosen picture before it is sent.
         "img-src": [SELF, "blob:"],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *_direct],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *_direct],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }

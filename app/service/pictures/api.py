@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import mustache
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.cache import get_conditional_response
 from ninja import File, Form, NinjaAPI, Path, Query, Status
 from ninja.errors import HttpError, ValidationError
@@ -19,6 +19,7 @@ from service import addresses, caching, errors, fetch
 from service.errors import Problem
 from service.pictures import files, intake, media, originals, owners, paging, uploads, workbench
 from service.pictures import styles as mustaches
+from service.pictures.making import Files
 from service.pictures.records import Picture, records
 from service.pictures.schemas import CreatedOut, ErrorOut, OfferOut, PageOut, PictureOut, StylesOut
 from service.ratelimit import limits
@@ -78,7 +79,10 @@ def as_out(picture: Picture) -> dict:
 )
 def create(
     request: HttpRequest,
-    image: Annotated[UploadedFile | None, File(description="The picture")] = None,
+    image: Annotated[
+        UploadedFile | None,
+        File(description="The picture; where 413 says so, send a large one by POST /api/uploads"),
+    ] = None,
     key: Annotated[
         str, Form(description="Instead of image: the key of one sent before", max_length=100)
     ] = "",
@@ -211,7 +215,8 @@ PICTURE_CONTENT = {
                     }
                 },
                 "content": PICTURE_CONTENT,
-            }
+            },
+            302: {"description": "The picture is there; a large one may be, for an hour"},
         }
     },
     tags=["mustachify"],
@@ -234,15 +239,31 @@ def mustachify(
     data = fetch.fetch(src)
     workbench.charge(request, data)
     result = workbench.mustachify(data, name)
+    if 0 < settings.DIRECT_DOWNLOADS_OVER < len(result.data):
+        return by_way_of_files(data, result, name)
     response = HttpResponse(result.data, content_type=result.content_type)
-    response["X-Mustache-Faces"] = len(result.faces)
-    response["X-Mustache-Style"] = name
+    tell(response, result, name)
     response["Content-Security-Policy"] = media.HARMLESS
     etag = f'"{sha256(result.data).hexdigest()}"'
     response["ETag"] = etag
     response = get_conditional_response(request, etag=etag, response=response) or response
     # One source picture is fetched once in a while per cache, not once per reader.
     return response if style == mustaches.RANDOM else caching.share(response, seconds=600)
+
+
+def tell(response: HttpResponse, result: "mustache.Result", style: str) -> None:
+    response["X-Mustache-Faces"] = len(result.faces)
+    response["X-Mustache-Style"] = style
+
+
+def by_way_of_files(data: bytes, result: "mustache.Result", style: str) -> HttpResponse:
+    """A redirect to where files are served from. No row names it, so sweeping deletes it."""
+    found = Files.of(sha256(data).hexdigest(), f"at-once-{style}")
+    name = found.add(result.data, result.extension)
+    files.put(found.data)
+    response = HttpResponseRedirect(files.url(name))
+    tell(response, result, style)
+    return response
 
 
 @api.exception_handler(ValidationError)

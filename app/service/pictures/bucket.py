@@ -15,6 +15,7 @@ from itertools import batched
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, FlexibleChecksumError
+from django.conf import settings
 from storages.backends.s3 import S3Storage
 
 from service import aws
@@ -158,6 +159,26 @@ class BucketStorage(PictureStorage, S3Storage):
             )
             if errors := answer.get("Errors"):
                 raise StoreUnavailable(f"{len(errors)} files not deleted: {errors[0]}")
+
+    @cached_property
+    def signer(self):
+        """Signs only: nothing is sent."""
+        return self.connect(Config(signature_version="s3v4")).meta.client
+
+    def form(self, name: str, most: int, seconds: int, back: str) -> tuple[str, dict[str, str]]:
+        """Where a visitor sends a file of at most so many bytes, and with which fields.
+
+        Then he comes to the address `back`, if there is one, with more in its query.
+        """
+        end = {"success_action_redirect": back} if back else {"success_action_status": "204"}
+        made = self.signer.generate_presigned_post(
+            self.bucket_name,
+            self._normalize_name(name),
+            Fields=dict(end),
+            Conditions=[end, ["content-length-range", 1, most]],
+            ExpiresIn=seconds,
+        )
+        return settings.PICTURE_BUCKET_URL, made["fields"]
 
     def enduring(self) -> "BucketStorage":
         """The same for a long command."""

@@ -90,5 +90,12 @@ def waiting() -> list[str]:
     return [f"{stores.INCOMING}/{name}" for name in names]
 
 
+@told()
+def form(name: str, most: int, seconds: int, back: str) -> tuple[str, dict[str, str]]:
+    """Where and with which fields a visitor sends a file to the store itself: settings ask for it
+    only where the store has such forms."""
+    return default_storage.form(name, most, seconds, back)
+
+
 def url(name: str) -> str:
     return default_storage.url(name)

@@ -1,16 +1,20 @@
 """How a picture comes: with the request itself, or sent before to where it was told to be sent.
 
-Sent before, it takes three steps, wherever the bytes go:
+Sent before, it takes three steps, wherever the bytes go (with DIRECT_UPLOADS_OVER to the bucket):
 
 1. POST /api/uploads tells a key, an address, and the fields of a form.
 2. That form with the picture as its last field, `file`, goes to the address; any 2xx is a yes.
 3. POST /api/pictures, or the form of the home page, names the key instead of the picture.
 
-The key is a secret of whoever asked for it. The address is our own here: its field is signed, says
-where the picture goes, and ends. Nobody can read what waits there, and sweeping ends that too.
+A form without JavaScript does the same in two pages: after 2. it comes back to us with the key.
+
+The key is a secret of whoever asked for it. The fields of the form are signed, say where the
+picture goes, and end. Nobody can read what waits there, and sweeping ends that too. Work on it is
+done once: who names a key while another request with it is at work is told to wait.
 """
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,20 +24,23 @@ from hashlib import sha256
 from django.conf import settings
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from service.errors import RETRY_AFTER_SECONDS, Problem
+from service import bodies
+from service.errors import RETRY_AFTER_SECONDS, STORE_ERRORS, Problem
 from service.pictures import files, owners, stores, sweeping
+from service.ratelimit import counters
 
 LASTS = timedelta(minutes=15)
 SALT = "service.pictures.intake"
 # Where the database keeps files, they must not fill it; whoever is refused sends the plain form.
 MOST_WAITING = 50
 MANY_WAITING = 5  # from here on each that comes clears those away that are too late
+CLAIMED_SECONDS = 30  # more than work may take
 # No picture, or one that is too large: that stays so.
 HOPELESS = {413, 415}
 
@@ -54,13 +61,19 @@ def name_of(key: str, owner: str) -> str:
     return f"{stores.INCOMING}/{sha256(f'{key} {owner}'.encode()).hexdigest()}"
 
 
-def offer(request: HttpRequest) -> Offer:
+def offer(request: HttpRequest, back: str = "") -> Offer:
+    """`back` is where a browser comes then, with the key at its end."""
     key = secrets.token_urlsafe(24)
-    name = name_of(key, owners.owner(request))
+    name, back = name_of(key, owners.owner(request)), back and f"{back}{key}"
+    if settings.DIRECT_UPLOADS_OVER:
+        url, fields = files.form(name, settings.MAX_UPLOAD_BYTES, int(LASTS.total_seconds()), back)
+    else:
+        url = request.build_absolute_uri(reverse("receive"))
+        fields = {"policy": signing.dumps([name, back], salt=SALT)}
     return Offer(
         key=key,
-        url=request.build_absolute_uri(reverse("receive")),
-        fields={"policy": signing.dumps(name, salt=SALT)},
+        url=url,
+        fields=fields,
         max_bytes=settings.MAX_UPLOAD_BYTES,
         expires=timezone.now() + LASTS,
     )
@@ -72,7 +85,7 @@ def offer(request: HttpRequest) -> Offer:
 def receive(request: HttpRequest) -> HttpResponse:
     """The address that `offer` tells."""
     try:
-        name = signing.loads(request.POST.get("policy", ""), salt=SALT, max_age=LASTS)
+        name, back = signing.loads(request.POST.get("policy", ""), salt=SALT, max_age=LASTS)
     except signing.BadSignature:
         raise Problem(
             403, "This form is not one of ours, or too old. POST /api/uploads tells another."
@@ -85,7 +98,11 @@ def receive(request: HttpRequest) -> HttpResponse:
     # Sent twice, the last one counts.
     files.delete([name])
     files.put({name: data})
-    return HttpResponse(status=204)
+    if not back:
+        return HttpResponse(status=204)
+    response = HttpResponseRedirect(back)
+    response.status_code = 303
+    return response
 
 
 @contextmanager
@@ -100,13 +117,32 @@ def taken(image: UploadedFile | None, key: str, owner: str) -> Iterator[bytes]:
     if image:
         raise Problem(400, "Send the picture or the key of one that you sent before, not both.")
     name = find(key, owner)
+    with claimed(name):
+        try:
+            yield contents(name)
+        except Problem as problem:
+            if problem.status in HOPELESS:
+                files.tidy([name])
+            raise
+        files.tidy([name])
+
+
+@contextmanager
+def claimed(name: str) -> Iterator[None]:
+    """Nobody else works on it meanwhile. A claim of one who died ends by itself."""
+    window = int(time.time() // CLAIMED_SECONDS)
+
+    def count(what: str, amount: int) -> int:
+        return sum(counters.counters().add(f"{what}:{name}", window, CLAIMED_SECONDS, amount))
+
+    begun = count("begun", 1)
     try:
-        yield contents(name)
-    except Problem as problem:
-        if problem.status in HOPELESS:
-            files.tidy([name])
-        raise
-    files.tidy([name])
+        if begun - count("ended", 0) > 1:
+            raise Problem(503, "This picture is being worked on.", RETRY_AFTER_SECONDS)
+        yield
+    finally:
+        with suppress(*STORE_ERRORS):
+            count("ended", 1)
 
 
 def find(key: str, owner: str) -> str:
@@ -129,10 +165,13 @@ def read(upload: UploadedFile | None, field: str) -> bytes:
     if upload is None:
         raise Problem(400, f"{field}: Field required.")
     check(upload.size)
+    if settings.DIRECT_UPLOADS_OVER and upload.size > settings.DIRECT_UPLOADS_OVER:
+        raise Problem(413, bodies.other_way())
     return upload.read()
 
 
 def check(size: int) -> None:
+    """Of a picture, however it came."""
     if size > settings.MAX_UPLOAD_BYTES:
         raise Problem(413, f"The picture is over {settings.MAX_UPLOAD_BYTES // 1_000_000} MB.")
     if not size:

@@ -23,6 +23,7 @@ register_converter(PublicId, "id")
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("large", views.large, name="large"),
     path("gallery", views.gallery, name="gallery"),
     path("mine", views.mine, name="mine"),
     path("p/<id:public_id>", views.picture, name="picture"),

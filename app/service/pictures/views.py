@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from service.errors import Problem, wants_json
-from service.pictures import owners, paging, styles, uploads, workbench
+from service.pictures import intake, owners, paging, styles, uploads, workbench
 from service.pictures.forms import UploadForm
 from service.pictures.records import Picture, records
 from service.ratelimit import limits
@@ -54,6 +54,17 @@ def upload(request: HttpRequest) -> HttpResponse:
         )
     owners.remember(request, owner)
     return go_to(request, picture.get_absolute_url())
+
+
+@require_safe
+def large(request: HttpRequest) -> HttpResponse:
+    """Without JavaScript: one page to send a picture to where it goes, the next to name its key."""
+    key = request.GET.get("sent", "")
+    if key:
+        return render(request, "sent.html", {"key": key, "styles": styles.all_styles()})
+    limits.check("offer", request)
+    offer = intake.offer(request, request.build_absolute_uri("?sent="))
+    return render(request, "large.html", {"offer": offer})
 
 
 def go_to(request: HttpRequest, location: str) -> HttpResponse:

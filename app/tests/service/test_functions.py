@@ -249,6 +249,17 @@ def test_what_breaks_is_told_and_logged(commands, caplog):
     assert "broken failed" in caplog.text
 
 
+def test_a_deletion_is_told_before_the_function_is_frozen(settings, monkeypatch):
+    from service.pictures import cdn
+
+    told = []
+    settings.CDN_DISTRIBUTION, settings.BACKGROUND = "E1", False
+    monkeypatch.setattr(cdn, "background", None)
+    monkeypatch.setattr(cdn, "forget", told.extend)
+    cdn.forget_soon({"a"})
+    assert told == ["a"]
+
+
 def test_a_page_loads_nothing_that_works_on_pictures(tmp_path):
     """A cold start takes as long as what it imports."""
     code = (

@@ -1,12 +1,17 @@
 """A picture that is sent before, and named by its key; the plain form is in test_pages.py."""
 
+import base64
+import json
+import re
+import time
 from datetime import timedelta
 
 import pytest
+import requests
 from django.core.files.storage import InMemoryStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from service.pictures import files, intake, sweeping
+from service.pictures import files, intake, sweeping, uploads
 
 pytestmark = pytest.mark.django_db
 
@@ -193,9 +198,132 @@ def test_the_store_is_not_filled(client, face, stored, monkeypatch):
     assert full.headers["Retry-After"]
     monkeypatch.setattr(intake, "LASTS", timedelta(0))
     offer = ask(client)
-    monkeypatch.setattr("django.core.signing.loads", lambda *_, **__: "incoming/c")
+    monkeypatch.setattr("django.core.signing.loads", lambda *_, **__: ["incoming/c", ""])
     assert send(client, offer, face).status_code == 204
     assert incoming(stored) == {"incoming/c"}
+
+
+def test_work_on_it_is_done_once(client, sent, monkeypatch):
+    create, while_at_work = uploads.create, []
+
+    def at_work(*arguments, **options):
+        while_at_work.append(take(Client(), sent["key"]))
+        return create(*arguments, **options)
+
+    monkeypatch.setattr("service.pictures.uploads.create", at_work)
+    assert take(client, sent["key"]).status_code == 201
+    [other] = while_at_work
+    assert other.status_code == 503
+    assert "being worked on" in other.json()["detail"]
+    assert other.headers["Retry-After"]
+
+
+def test_whoever_died_at_work_keeps_it_from_others_for_moments(client, sent, monkeypatch):
+    name = intake.name_of(sent["key"], "")
+    died = intake.claimed(name)
+    died.__enter__()
+    assert take(client, sent["key"]).status_code == 503
+    later = time.time() + 3 * intake.CLAIMED_SECONDS
+    monkeypatch.setattr(intake.time, "time", lambda: later)
+    assert take(client, sent["key"]).status_code == 201
+
+
+def form_of(page) -> tuple[str, dict[str, str]]:
+    """Where the form of a page goes, and its hidden fields."""
+    html = page.content.decode().partition("<main")[2]
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', html)
+    return re.search(r'<form [^>]*action="([^"]+)"', html)[1], dict(fields)
+
+
+def test_a_form_without_javascript_goes_there_in_two_pages(client, face):
+    url, fields = form_of(client.get("/large"))
+    fields["file"] = SimpleUploadedFile("me.jpg", face)
+    sent = client.post(url, fields)
+    assert sent.status_code == 303
+    assert sent.headers["Location"].startswith("http://testserver/large?sent=")
+    url, fields = form_of(client.get(sent.headers["Location"]))
+    made = client.post(url, fields | {"style": "walrus", "unlisted": "on"})
+    assert made.status_code == 303
+    assert "Delete for good" in client.get(made.headers["Location"]).content.decode()
+
+
+def test_where_it_comes_back_to_is_part_of_what_is_signed(client, face):
+    url, fields = form_of(client.get("/large"))
+    form = fields | {"file": SimpleUploadedFile("me.jpg", face)}
+    form["success_action_redirect"] = "https://elsewhere.example.com/"
+    assert client.post(url, form).headers["Location"].startswith("http://testserver/")
+
+
+@pytest.fixture
+def direct(settings, bucket, use_stores):
+    """Pictures over 1 kB go to the bucket and come from where files are served."""
+    use_stores("s3")
+    settings.DIRECT_UPLOADS_OVER = settings.DIRECT_DOWNLOADS_OVER = 1000
+    settings.PICTURE_BUCKET_URL = f"https://{bucket.name}.s3.us-east-1.amazonaws.com/"
+    return bucket
+
+
+def policy_of(fields) -> dict:
+    return json.loads(base64.b64decode(fields["policy"]))
+
+
+def test_the_offer_is_a_form_of_the_bucket(client, direct, face):
+    offer = ask(client)
+    name = intake.name_of(offer["key"], "")
+    assert offer["url"] == f"https://{direct.name}.s3.us-east-1.amazonaws.com/"
+    conditions = policy_of(offer["fields"])["conditions"]
+    assert ["content-length-range", 1, 20_000_000] in conditions
+    assert {"key": name} in conditions
+    assert {"success_action_status": "204"} in conditions
+    assert offer["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+    sent = requests.post(
+        offer["url"], data=offer["fields"], files={"file": ("me.jpg", face)}, timeout=10
+    )
+    assert int(sent.status_code) == 204  # moto gives it as text
+    made = take(client, offer["key"])
+    assert made.status_code == 201, made.content
+    assert client.get(made.json()["original_url"]).content == face
+    assert not list(direct.objects.filter(Prefix="incoming/"))
+
+
+def test_the_form_without_javascript_comes_back_from_the_bucket(client, direct):
+    url, fields = form_of(client.get("/large"))
+    assert url.startswith(f"https://{direct.name}.s3.")
+    back = fields["success_action_redirect"]
+    assert back.startswith("http://testserver/large?sent=")
+    assert {"success_action_redirect": back} in policy_of(fields)["conditions"]
+
+
+@pytest.mark.parametrize("size", [1001, 200_000])  # as a picture, and as a body
+def test_what_is_too_large_for_a_request_is_told_the_way(client, direct, size):
+    image = SimpleUploadedFile("me.jpg", b"x" * size)
+    answer = client.post("/api/pictures", {"image": image})
+    assert answer.status_code == 413
+    assert "POST /api/uploads" in answer.json()["detail"]
+    page = client.post("/", {"image": SimpleUploadedFile("me.jpg", b"x" * size)})
+    assert page.status_code == 413
+    assert "/large" in page.content.decode()
+
+
+def test_the_home_page_shows_the_way(client, direct):
+    assert 'href="/large"' in client.get("/").content.decode()
+
+
+def test_elsewhere_the_home_page_needs_no_other_way(client):
+    assert 'href="/large"' not in client.get("/").content.decode()
+
+
+def test_a_large_answer_comes_from_where_files_are_served(client, direct, face, monkeypatch):
+    monkeypatch.setattr("service.fetch.fetch", lambda url: face)
+    answer = client.get("/mustachify", {"src": "http://example.com/me.jpg", "style": "walrus"})
+    assert (answer.status_code, answer.headers["X-Mustache-Faces"]) == (302, "1")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    there = client.get(answer.headers["Location"])
+    assert there.headers["Content-Type"] == "image/jpeg"
+    assert len(b"".join(there)) > 1000
+    monkeypatch.setattr(sweeping, "GRACE", timedelta(0))
+    assert sweeping.sweep() == 1
+    assert client.get(answer.headers["Location"]).status_code == 404
 
 
 def test_offers_are_limited(client, settings):

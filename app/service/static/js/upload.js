@@ -10,6 +10,7 @@ const status = form.querySelector("[data-status]");
 const progress = form.querySelector("[data-progress]");
 const submit = form.querySelector("[type=submit]");
 const maxBytes = Number(form.dataset.maxBytes);
+const plainBytes = Number(form.dataset.plainBytes);
 
 const touched = matchMedia("(pointer: coarse)").matches;
 form.querySelector("[data-mouse]").hidden = touched;
@@ -105,7 +106,8 @@ wear();
 const MOST_TRIES = 5;
 
 // The picture goes where POST /api/uploads says, with progress; then the form names it by its key.
-// If any of that fails, the form brings the picture itself, as without this script.
+// If any of that fails, the form brings the picture itself, as without this script, unless that is
+// more than a form may bring.
 function post(address, body) {
   const request = new XMLHttpRequest();
   request.open("POST", address);
@@ -139,6 +141,9 @@ async function send() {
   const body = new FormData(form);
   const file = input.files[0];
   const key = file && file.size <= maxBytes ? await deliver(file) : null;
+  if (!key && file?.size > plainBytes && file.size <= maxBytes) {
+    return failed("The picture did not arrive. Please try again.");
+  }
   if (key) {
     body.delete("image");
     body.set("key", key);

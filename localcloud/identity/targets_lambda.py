@@ -6,6 +6,9 @@ from localcloud.calls import Call
 from localcloud.identity.targets import SERVICES, Target, action, arn, resource_tags, tag_keys
 
 HANDED_OVER = {"iam:passedtoservice": ["lambda.amazonaws.com"]}
+# Whose resource is a version or an alias.
+OF_VERSIONS = ("Invoke", "GetProvisionedConcurrencyConfig", "PutProvisionedConcurrencyConfig",
+               "DeleteProvisionedConcurrencyConfig")  # fmt: skip
 LISTS = ("ListFunctions", "GetAccountSettings")
 
 
@@ -18,7 +21,7 @@ def _lambda(cloud, call: Call, parameters: dict) -> Iterator[Target]:
         parameters.get("Name") if call.operation == "Invoke" else None
     )  # fmt: skip
     named = name if name.startswith("arn:") else arn("lambda", f"function:{name}")
-    if qualifier and call.operation == "Invoke" and named.count(":") == 6:
+    if qualifier and call.operation in OF_VERSIONS and named.count(":") == 6:
         named += f":{qualifier}"
     tags = parameters.get("Tags")
     context = (

@@ -28,7 +28,13 @@ HOME = "/run/function"
 BOOST = 2.0
 """Cores while a function starts: AWS gives them what it needs then, whatever its memory."""
 SETTLE_SECONDS = 1
+PREPARE_SECONDS = 130
+"""That one which is kept has to initialise, or as long as an invocation may take."""
 START = f'. {HOME}/environment; exec python3 -m awslambdaric "$_HANDLER" >{HOME}/log 2>&1'
+
+
+class StillbornError(RuntimeError):
+    """An environment failed before it could work; the message is what it said."""
 
 
 @dataclass
@@ -58,6 +64,8 @@ class Environment:
         now = datetime.now(UTC)
         self.stream = f"{now:%Y/%m/%d}/[{plan.version}]{uuid.uuid4().hex}"
         self.pid = 0
+        self.provisioned = False  # it is kept, whether anybody asks or not
+        self._prepared = False
         self._directory = directory / self.id
         self._scratch = Scratch(self._directory)
         self._output: Output | None = None
@@ -133,7 +141,7 @@ class Environment:
         self.invocations += 1
         self.used = time.monotonic()
         init = None
-        if self.invocations == 1:
+        if self.invocations == 1 and not self._prepared:
             # what is longer than AWS's ten seconds is at the expense of the invocation
             begun = self._started
             ready = self._api.wait_until_ready(INIT_SECONDS + self.plan.timeout)
@@ -161,6 +169,14 @@ class Environment:
         if usable:
             self._groups.freeze()
         return Outcome(answer, self._output.take(), duration, init, usable=usable)
+
+    def prepare(self) -> None:
+        """Let it initialise before anybody asks."""
+        if not self._api.wait_until_ready(max(PREPARE_SECONDS, self.plan.timeout)):
+            raise StillbornError("\n".join(self._output.take()) or "it did not initialise")
+        self._groups.limit_cpus(self.plan.memory / MEMORY_OF_A_CPU)
+        self._groups.freeze()
+        self._prepared = True
 
     def used_memory(self) -> int:
         """MiB, as REPORT says them."""
@@ -225,7 +241,8 @@ def _begun(pid: int) -> float:
     return time.monotonic() - age
 
 
-def variables_of(plan: Plan, credentials, stream: str, endpoint: str) -> dict[str, str]:
+def variables_of(plan: Plan, credentials, stream: str, endpoint: str,
+                 provisioned: bool = False) -> dict[str, str]:  # fmt: skip
     """What AWS sets in every environment, beside the function's own."""
     return {
         **dict(plan.variables),
@@ -238,7 +255,7 @@ def variables_of(plan: Plan, credentials, stream: str, endpoint: str) -> dict[st
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(plan.memory),
         "AWS_LAMBDA_FUNCTION_NAME": plan.function,
         "AWS_LAMBDA_FUNCTION_VERSION": plan.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if provisioned else "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": plan.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_LAMBDA_RUNTIME_API": f"{ADDRESS[0]}:{ADDRESS[1]}",

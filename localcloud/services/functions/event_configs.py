@@ -39,7 +39,7 @@ class EventConfigs(Service):
         return 204, {"status": 204}, ""
 
     @hook(LambdaResponse, "list_function_event_invoke_configs", "self")
-    def list(self, original, response):
+    def listed(self, original, response):
         function, _ = self._function(response, -3)
         found = [_shown(function, *each) for each in sorted(function.event_configs.items())]
         return _answer({"FunctionEventInvokeConfigs": found})

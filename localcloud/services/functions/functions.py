@@ -45,7 +45,7 @@ class Functions(Service):
         self.directory = cloud.settings.state / "functions"
         self.packages = Packages(self.directory / "code")
         self.block = registry.functions_block(cloud.settings.id)
-        self.fleet = Fleet(lambda plan, slot: self.start_environment(plan, slot),
+        self.fleet = Fleet(lambda *how: self.start_environment(*how),
                            self.block.num_addresses - SPARE)  # fmt: skip
         self.cold_starts: Counter[str] = Counter()
         self._plugged: set[int] = set()
@@ -69,7 +69,8 @@ class Functions(Service):
     def new(self, original, function, *args, **kwargs):
         function.plan = None  # what runs, as soon as it can
         function.published = 0
-        function.event_configs = {}  # by qualifier
+        function.event_configs = {}  # by qualifier, as what is provisioned
+        function.provisioned = {}
         function.update_status = "Successful"
         function.revision = str(uuid.uuid4())
         original(function, *args, **kwargs)
@@ -366,18 +367,27 @@ class Functions(Service):
           "self, function_name, reserved_concurrency")  # fmt: skip
     def reserve(self, original, backend, function_name, reserved_concurrency):
         function = backend.get_function(function_name)
-        others = sum(
-            int(each.reserved_concurrency or 0)
-            for each in backend._lambdas.latest()
-            if each is not function
-        )
-        if others + int(reserved_concurrency) > CONCURRENCY - UNRESERVED:
+        own = provided(function)
+        if int(reserved_concurrency) < own:
+            raise refusals.invalid(
+                "Specified ReservedConcurrentExecutions for function is lower than its provisioned "
+                f"concurrency of [{own}]."
+            )
+        if self.claimed(function) + int(reserved_concurrency) > CONCURRENCY - UNRESERVED:
             raise refusals.invalid(
                 "Specified ReservedConcurrentExecutions for function decreases account's "
                 f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED}]."
             )
         function.reserved_concurrency = int(reserved_concurrency)
         return function.reserved_concurrency
+
+    def claimed(self, but: LambdaFunction) -> int:
+        """What is taken from the account's concurrency for other functions."""
+        return sum(
+            int(each.reserved_concurrency or 0) or provided(each)
+            for each in self.cloud.backend("lambda")._lambdas.latest()
+            if each is not but
+        )
 
     # the end
 
@@ -436,10 +446,11 @@ class Functions(Service):
 
     # environments
 
-    def start_environment(self, plan: Plan, slot: int) -> Environment:
+    def start_environment(self, plan: Plan, slot: int, provisioned: bool) -> Environment:
         """A new environment, whose runtime initialises."""
         cloud = self.cloud
-        self.cold_starts[plan.function] += 1
+        if not provisioned:
+            self.cold_starts[plan.function] += 1
         made = Environment(plan, slot, cloud.engine, self.directory / "environments")
         namespace = self._plug(slot)
         cloud.settle()  # it may reach what it may from its first moment on
@@ -447,7 +458,8 @@ class Functions(Service):
             REGION, plan.function, plan.role, "", ROLE_SESSION, ""
         )
         made.access_key = session.access_key_id
-        variables = variables_of(plan, session, made.stream, f"http://{RESOLVER}:5000")
+        variables = variables_of(plan, session, made.stream, f"http://{RESOLVER}:5000",
+                                 provisioned)  # fmt: skip
         try:
             made.start(
                 namespace,
@@ -573,6 +585,11 @@ def plan_of(function: LambdaFunction) -> Plan:
         storage=function.ephemeral_storage,
         variables=tuple(sorted(function.environment_vars.items())),
     )
+
+
+def provided(function: LambdaFunction) -> int:
+    """How many environments are to be kept for its versions and aliases."""
+    return sum(each.requested for each in function.provisioned.values())
 
 
 def _versions(alias) -> set[str]:

@@ -143,6 +143,7 @@ class Invocations(Service):
         for each in self.cloud.service(Functions).all():  # of an older state file
             vars(each).setdefault("event_configs", {})
             vars(each).setdefault("dead_letter", None)
+            vars(each).setdefault("provisioned", {})
         self.queue.fill(vars(self.cloud.backend("lambda")).pop("events", []))
         return []
 

@@ -324,9 +324,7 @@ def environments(cloud, monkeypatch):
     from localcloud.services.functions.functions import Functions
 
     started = Environments(cloud)
-    monkeypatch.setattr(
-        Functions, "start_environment", lambda service, plan, slot: started.start(plan, slot)
-    )
+    monkeypatch.setattr(Functions, "start_environment", lambda service, *how: started.start(*how))
     return started
 
 

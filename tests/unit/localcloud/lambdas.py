@@ -29,8 +29,9 @@ class Environments(list):
         self.cloud = cloud
         self.answers = []
 
-    def start(self, plan, slot):
+    def start(self, plan, slot, provisioned):
         made = FakeEnvironment(plan, slot, self.answers)
+        made.kept = provisioned
         session = self.cloud.backend("sts", "aws").assume_role(
             "us-east-1", plan.function, plan.role, "", 900, ""
         )
@@ -47,6 +48,7 @@ class FakeEnvironment:
         self.born = self.used = time.monotonic()
         self.invocations = 0
         self.alive = True
+        self.provisioned = self.prepared = False
         self.removed = False
         self.stream = f"2026/11/29/[{plan.version}]{id(self):032x}"
 
@@ -59,6 +61,9 @@ class FakeEnvironment:
                 "got": json.loads(payload)}  # fmt: skip
         return Outcome(Answer(json.dumps(said).encode()), ["printed"], 1.5,
                        20.0 if self.invocations == 1 else None)  # fmt: skip
+
+    def prepare(self):
+        self.prepared = True
 
     def used_memory(self):
         return 40

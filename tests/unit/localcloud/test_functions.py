@@ -183,7 +183,7 @@ def test_there_are_no_more_at_once_than_reserved(functions, role, environments):
 
 
 def test_when_all_places_are_taken_who_waited_longest_goes(functions, role, environments, cloud):
-    cloud.service(Functions).fleet._room = 2
+    cloud.service(Functions).fleet.room = 2
     for name in ("hello", "one", "two"):
         create(functions, role, name)
         functions.invoke(FunctionName=name)

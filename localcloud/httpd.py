@@ -89,6 +89,8 @@ def server(application, port: int, spool: Path, threads: int = THREADS):
         channel_timeout=120,
         connection_limit=1000,
         clear_untrusted_proxy_headers=False,
+        # The process has the visitors' connections too; select() ends at file descriptor 1,023.
+        asyncore_use_poll=True,
     )
     made.channel_class = Channel
     return made

@@ -300,7 +300,8 @@ def api(cloud, settings, monkeypatch):
 
     def run():
         while not ended.is_set():
-            server.asyncore.loop(timeout=0.05, map=server._map, count=1)
+            poll = server.adj.asyncore_use_poll
+            server.asyncore.loop(timeout=0.05, use_poll=poll, map=server._map, count=1)
 
     thread = threading.Thread(target=run)
     thread.start()

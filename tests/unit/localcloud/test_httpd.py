@@ -1,9 +1,13 @@
 """What the API's server takes and how it answers, over HTTP."""
 
 import base64
+import contextlib
 import hashlib
+import os
+import resource
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -202,3 +206,16 @@ def test_a_page_of_moto_becomes_an_error(api, monkeypatch):
     with pytest.raises(ClientError) as caught:
         api.client("ssm").get_parameter(Name="a")
     assert caught.value.response["Error"]["Code"] == "NotFound"
+
+
+def test_it_answers_while_the_process_has_many_connections(api, s3):
+    """As when many visitors come: the site's connections are the same process's."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    with contextlib.ExitStack() as held:
+        for _ in range(1100):
+            held.enter_context(Path(os.devnull).open())
+        connection = held.enter_context(contextlib.closing(api.connection()))
+        connection.request("GET", "/")
+        assert connection.getresponse().status < 500
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

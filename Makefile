@@ -80,6 +80,16 @@ stage%: env machine ## bring the site to a stage: stage1, ...
 machine: # Debian packages that the local cloud needs
 	@test $(INVENTORY) != local || tools/install-debian-packages $(LOCALCLOUD_PACKAGES)
 
+# With JSON=1 there is nothing but that on standard output.
+.PHONY: advise
+advise: env ## does the site need another stage, and which? It only reads (JSON=1; ARGUMENTS="-e load=FILE")
+ifdef JSON
+	@file=$$(mktemp) && trap 'rm -f "$$file"' EXIT && \
+		$(PLAYBOOK) playbooks/advise.yml -e advise_file="$$file" $(ARGUMENTS) >&2 && cat "$$file"
+else
+	@$(PLAYBOOK) playbooks/advise.yml $(ARGUMENTS)
+endif
+
 .PHONY: deploy backup restore manage destroy
 deploy: env ## bring the app in app/, or VERSION=..., to the site without a failed request
 	@$(PLAYBOOK) playbooks/deploy.yml $(if $(VERSION),-e app_version=$(VERSION)) $(ARGUMENTS)

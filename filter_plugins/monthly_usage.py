@@ -4,8 +4,8 @@ DOCUMENTATION = r"""
 name: monthly_usage
 short_description: What a month's visitors take of a site
 description:
-  - From what visitors do and what a page takes, reckons what AWS bills besides the hours of what is
-    there (transfer, requests, storage, capacity units) and what the site has to be able to do.
+  - From what visitors do and what a page takes, reckons what AWS bills besides the hours of what
+    is there (transfer, requests, storage, capacity units) and what the site has to be able to do.
 positional: traffic, capacity, gbit, cpus
 options:
   _input:
@@ -46,15 +46,16 @@ RETURN = r"""
 _value:
   description:
     - What goes to the C(internet_gib), or through CloudFront (C(cdn_gib), C(cdn_requests),
-      C(cdn_upload_gib)), between zones (C(zone_gib)) and through a balancer (C(balancer_units), on
-      average).
+      C(cdn_upload_gib)), between zones (C(zone_gib)) and through a balancer (C(balancer_units),
+      on average).
     - What lies in buckets (C(files_gib), C(dumps_gib)), is asked of them (C(file_puts),
       C(file_gets)), and is on disks at least (C(volume_gib), C(database_gib)); millions of
       C(table_reads) and C(table_writes).
     - Hours of processors, of all hosts and of the database (C(host_cpu_hours),
-      C(database_cpu_hours)).
-    - How many C(hosts) that needs, and C(limits), how full in the busiest hour is what more hosts
-      do not help; 1 is full.
+      C(database_cpu_hours)), and seconds of a host's for a page (C(page_seconds)).
+    - How many C(hosts) that needs, for their C(processors) and for their C(network) too as
+      fractions (C(needs)), and C(limits), how full in the busiest hour is what more hosts do not
+      help; 1 is full.
   type: dict
 """
 
@@ -147,10 +148,12 @@ def monthly_usage(site, traffic, capacity, gbit, cpus):
 
     a_second, peak = pages / HOURS / 3600, figures["peak"]
     kind = site["hosts"]["type"]
-    cores = a_second / pages_of_a_core(site, figures)
+    used["page_seconds"] = 1 / pages_of_a_core(site, figures)
+    cores = a_second * used["page_seconds"]
     used["host_cpu_hours"] = cores * HOURS
     busy = peak * cores / figures["busy"] / cpus[kind.rpartition(".")[2]]
     sent = peak * from_hosts * GIB * 8 / HOURS / 3600 / 1e9 / gbit_of(kind, gbit)
+    used["needs"] = {"processors": busy, "network": sent}
     used["hosts"] = max(math.ceil(max(busy, sent)), 1)
     limits = {}
     if site["front"] == "address":

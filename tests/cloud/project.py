@@ -85,7 +85,8 @@ class Project:
         resolve_localhost()
         self.cloud = cloud
         self.name = environment
-        self.options = ["-e", json.dumps(variables)]
+        # Nobody sits there to be asked before something is removed.
+        self.options = ["-e", json.dumps({"confirm": "yes"} | variables)]
         self.url = f"https://mustache.localhost:{cloud.environment['LOCALCLOUD_HTTPS_PORT']}"
         self.authority = str(cloud.state / "authority" / "ca.pem")
         self.environment = (

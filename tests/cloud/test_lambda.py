@@ -99,6 +99,11 @@ def invoke(functions, do, **event):
 
 
 def test_it_starts_cold_and_stays_warm(function):
+    # no environment of an earlier test will do
+    function.update_function_configuration(
+        FunctionName="shop", Environment={"Variables": {"COLOUR": "blue's", "NEW": "yes"}}
+    )
+    function.get_waiter("function_updated_v2").wait(FunctionName="shop")
     first, failed, log = invoke(function, "tell")
     assert failed is None
     assert (first["tmp"], first["uid"], first["colour"]) == (0, 993, "blue's")

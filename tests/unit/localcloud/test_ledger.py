@@ -78,7 +78,8 @@ def test_every_call_of_moto_is_real_kept_or_refused(module):
     ("service", "call", "options", "code", "says"),
     [
         ("batch", "describe_job_queues", {}, "UnknownOperationException", "has no batch"),
-        ("apigatewayv2", "get_apis", {}, "UnknownOperationException", "has no apigateway"),
+        ("apigateway", "get_rest_apis", {}, "UnknownOperationException", "no call of this"),
+        ("apigatewayv2", "get_vpc_links", {}, "UnknownOperationException", "nothing real"),
         ("sqs", "list_queues", {}, "UnknownOperationException", "has no sqs"),
         ("redshift", "describe_clusters", {}, "InvalidAction", "has no redshift"),
         ("ec2", "create_vpc_peering_connection", {"VpcId": "vpc-1", "PeerVpcId": "vpc-2"},

@@ -107,7 +107,8 @@ def test_what_pages_load_is_kept_for_long(visitor):
         assert again.status_code == 304
 
 
-PAGES = ["/", "/gallery", "/mine", "/p/{id}", "/info", "/api/docs", "/admin/", "/admin/login/"]
+PAGES = ["/", "/large", "/gallery", "/mine", "/p/{id}", "/info", "/api/docs"]
+PAGES += ["/admin/", "/admin/login/"]
 PROGRAMS = ["/healthz", "/readyz", "/api/openapi.json", "/api/styles", "/api/pictures"]
 PROGRAMS += ["/api/pictures/{id}", "/mustachify?src=nowhere"]
 NOT_THERE = ["/nothing", "/p/0000000000000000", "/api/nothing", "/api/pictures/0000000000000000"]

@@ -13,7 +13,18 @@ def load():
     environment.complete()
     from service.wsgi import application
 
+    warm()
     return make_lambda_handler(application)
+
+
+def warm() -> None:
+    """What Django does at the first request. Nothing here asks a store: none may be there yet."""
+    from django.template.loader import get_template
+    from django.urls import get_resolver
+
+    get_resolver().url_patterns  # noqa: B018  # reading it imports the views
+    for name in ("home.html", "gallery.html", "picture.html", "mine.html", "error.html"):
+        get_template(name)
 
 
 answer = load()

@@ -53,6 +53,18 @@ def test_from_nothing_to_stage_3_and_down(cloud, project, subtests):
         said = project.play("drills/web_host_dies", "-e", "drill_seconds=1")
         assert "All as promised." in said
 
+    with subtests.test("advice reads what the cloud has measured of it"):
+        said = project.play("advise")
+        assert "is at stage 3 (Forklift), since 20" in said
+        # Five minutes have to be over before there is more to say.
+        assert "=> Stay" in said or "limb" in said
+        assert "<- now" in said
+
+    with subtests.test("what goes for good goes only when somebody has agreed"):
+        refused = project.play("stage2", "-e", "confirm=no", code=2)
+        assert "remove   front balancer, host mustache-stages-web-2" in refused
+        assert len(project.instances("running")) == 2
+
     picture = project.upload()
     files = project.files(picture)
     with browser.browsing(project) as page:

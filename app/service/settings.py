@@ -85,6 +85,7 @@ ROWS_TABLE = setting(
 )
 # While they move: pictures/records/frozen.py.
 ROWS_FROZEN = setting("ROWS_FROZEN", read=env.bool, default=False, example="false")
+ROWS_FREEZER = setting("ROWS_FREEZER", read=env.path, default=None, example="/run/mustache/frozen")
 # Where reads look first; the second store is set while pictures move: pictures/pair.py.
 PICTURE_STORE = setting(
     "PICTURE_STORE", default="database", check=one_of("database", "s3"), example="database"

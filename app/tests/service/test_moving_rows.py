@@ -1,5 +1,6 @@
 """Records from the database to DynamoDB and back, with what happens meanwhile."""
 
+import fcntl
 import io
 import json
 
@@ -69,8 +70,11 @@ def test_a_second_run_brings_what_changed(ways):
     source, target, to = ways
     made = fill(source)
     command("move_rows", "--to", to)
-    assert command("move_rows", "--to", to) | {"seconds": 0} == {
+    again = command("move_rows", "--to", to)
+    assert again.pop("records") == command("compare_rows")["database"]
+    assert again | {"seconds": 0} == {
         "to": to, "frozen": False, "seconds": 0, "seen": 4, "written": 0, "deleted": 0,
+        "different": 0,
     }  # fmt: skip
     source.remove(made[2].public_id)
     source.set_listed(made[0].public_id, False)
@@ -133,6 +137,47 @@ def test_comparing_sees_what_only_dynamodb_has(settings, dynamodb, lost):
         command("compare_rows")
     command("move_rows", "--to", "dynamodb")
     assert command("compare_rows")["different"] == 0
+
+
+def test_what_did_not_come_through_is_seen(ways, monkeypatch):
+    source, _, to = ways
+    fill(source)
+    write, replace = words.write_many, moving.Copy.replace
+    monkeypatch.setattr(words, "write_many", lambda table, all: write(table, list(all)[1:]))
+    monkeypatch.setattr(moving.Copy, "replace", lambda self, bundle: (
+        replace(self, bundle) if bundle.original.sha256[0] != "b" else None
+    ))  # fmt: skip
+    with pytest.raises(CommandError, match="1 records differ"):
+        command("move_rows", "--to", to)
+
+
+def test_a_file_freezes_the_store_that_it_names_when_writes_have_ended(
+    settings, client, face, monkeypatch, tmp_path
+):
+    freezer = tmp_path / "frozen"
+    freezer.touch()
+    settings.ROWS_FREEZER = freezer
+    freezable = records._setupfunc()
+    monkeypatch.setattr(records, "_wrapped", freezable)
+    made = add(freezable)
+    freezer.write_text("dynamodb")
+    freezable.set_listed(made.public_id, False)
+
+    freezer.write_text("database")
+    assert freezable.get(made.public_id).listed is False
+    refused = client.post("/api/pictures", {"image": io.BytesIO(face), "style": "walrus"})
+    assert refused.status_code == 503
+    with pytest.raises(StoreUnavailable, match="being moved"):
+        freezable.remove(made.public_id)
+
+    freezer.write_text("")
+    with freezer.open() as other, freezable.writing(), pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with freezer.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    freezer.unlink()
+    with pytest.raises(StoreUnavailable, match="ROWS_FREEZER"):
+        freezable.sweep()
 
 
 def test_nothing_is_made_what_it_is_itself(dynamodb, settings):

@@ -159,11 +159,13 @@ def configured() -> Records:
     from service.pictures.records.copied import Copied
 
     kept = Copied(import_string(settings.RECORDS)())
-    if not settings.ROWS_FROZEN:
+    if not (settings.ROWS_FROZEN or settings.ROWS_FREEZER):
         return kept
-    from service.pictures.records.frozen import Frozen
+    from service.pictures.records.frozen import Freezable, Frozen
 
-    return Frozen(kept)
+    if settings.ROWS_FROZEN:
+        return Frozen(kept)
+    return Freezable(kept, settings.ROWS, settings.ROWS_FREEZER)
 
 
 records: Records = SimpleLazyObject(configured)

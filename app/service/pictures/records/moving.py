@@ -86,29 +86,67 @@ def bundles_in_table() -> Iterator[Bundle]:
 SOURCES = {"database": in_database, "dynamodb": bundles_in_table}
 
 
+# --- Counting -----------------------------------------------------------------------------------
+@dataclass
+class Side:
+    """What is in one store. The sum is the same in whatever order."""
+
+    count: Counter = field(default_factory=Counter)
+    sum: int = 0
+
+    def add(self, item: Item) -> bytes:
+        self.count[kind_of(item)] += 1
+        found = digest(item)
+        self.sum = (self.sum + int.from_bytes(found)) % (1 << 256)
+        return found
+
+    def said(self) -> dict:
+        return dict(sorted(self.count.items())) | {"sha256": f"{self.sum:064x}"}
+
+
+def kind_of(item: Item) -> str:
+    partition, sort = key_of(item)
+    if partition.startswith(items.of_original("")):
+        return f"{sort.partition('#')[0]}s"
+    return "pictures" if sort == items.PICTURE else "index entries"
+
+
 # --- Copying ------------------------------------------------------------------------------------
 @dataclass
 class Copy:
-    """Makes a store what a source is."""
+    """Makes a store what a source is, and knows afterwards of every record that it is so.
+
+    What was the same was seen to be; what was not is read again when it has been written.
+    """
 
     seen: int = 0  # pictures
     written: int = 0  # items, or rows
     deleted: int = 0
+    source: Side = field(default_factory=Side)
+    different: list[Key] = field(default_factory=list)
 
     def to_dynamodb(self, source: Iterable[Bundle], tell: Tell) -> None:
         there = {key_of(item): digest(item) for item in in_table()}
-        self.write(self.changes(source, there, tell))
+        put: dict[Key, bytes] = {}
+        self.write(self.changes(source, there, put, tell))
         self.deleted += len(there)
         self.write({"DeleteRequest": {"Key": items.key(*key)}} for key in there)
+        touched = [items.key(*key) for key in (*put, *there)]
+        found = {
+            key_of(item): digest(item) for item in dynamodb.get_many(settings.ROWS_TABLE, touched)
+        }
+        self.different += [key for key in (put | found) if put.get(key) != found.get(key)]
 
     def changes(
-        self, source: Iterable[Bundle], there: dict[Key, bytes], tell: Tell
+        self, source: Iterable[Bundle], there: dict[Key, bytes], put: dict[Key, bytes], tell: Tell
     ) -> Iterator[dict]:
         """The puts that are needed; what is left in `there` afterwards is too much."""
         for bundle in source:
             for item in bundle.items():
-                if there.pop(key_of(item), None) != digest(item):
+                wanted = self.source.add(item)
+                if there.pop(key_of(item), None) != wanted:
                     self.written += 1
+                    put[key_of(item)] = wanted
                     yield {"PutRequest": {"Item": item}}
             self.seen += len(bundle.pictures)
             tell(len(bundle.pictures))
@@ -118,14 +156,23 @@ class Copy:
 
     def to_database(self, source: Iterable[Bundle], tell: Tell) -> None:
         there = {bundle.original.sha256: bundle for bundle in in_database()}
+        put: dict[str, Bundle] = {}
         for bundle in source:
+            for item in bundle.items():
+                self.source.add(item)
             if there.pop(bundle.original.sha256, None) != bundle:
                 self.replace(bundle)
+                put[bundle.original.sha256] = bundle
             self.seen += len(bundle.pictures)
             tell(len(bundle.pictures))
         for digest_of_it in there:
             with transaction.atomic():
                 self.deleted += forget(digest_of_it)
+        if put or there:
+            found = {bundle.original.sha256: bundle for bundle in in_database()}
+            wrong = [name for name in put if found.get(name) != put[name]]
+            wrong += there.keys() & found.keys()
+            self.different += [key_of(items.original_key(name)) for name in wrong]
 
     @transaction.atomic
     def replace(self, bundle: Bundle) -> None:
@@ -162,30 +209,6 @@ COPIES = {"dynamodb": Copy.to_dynamodb, "database": Copy.to_database}
 
 
 # --- Comparing ----------------------------------------------------------------------------------
-@dataclass
-class Side:
-    """What is in one store. The sum is the same in whatever order."""
-
-    count: Counter = field(default_factory=Counter)
-    sum: int = 0
-
-    def add(self, item: Item) -> bytes:
-        self.count[kind_of(item)] += 1
-        found = digest(item)
-        self.sum = (self.sum + int.from_bytes(found)) % (1 << 256)
-        return found
-
-    def said(self) -> dict:
-        return dict(sorted(self.count.items())) | {"sha256": f"{self.sum:064x}"}
-
-
-def kind_of(item: Item) -> str:
-    partition, sort = key_of(item)
-    if partition.startswith(items.of_original("")):
-        return f"{sort.partition('#')[0]}s"
-    return "pictures" if sort == items.PICTURE else "index entries"
-
-
 class Comparison:
     """Of every record, with the counts and indexes that DynamoDB has besides."""
 

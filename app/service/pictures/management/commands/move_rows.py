@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from service.errors import STORE_ERRORS
+from service.pictures.management.moves import some
 from service.pictures.management.rows import both_are_known, progress
 
 
@@ -32,9 +33,15 @@ class Command(BaseCommand):
             raise CommandError(f"{error}. The same command goes on from here.") from error
         told.tell()
         facts = {"to": to, "frozen": settings.ROWS_FROZEN, "seconds": round(told.seconds, 1)}
-        facts |= vars(copy)
+        different = [" ".join(key) for key in copy.different]
+        facts |= {"seen": copy.seen, "written": copy.written, "deleted": copy.deleted}
+        facts |= {"different": len(different), "records": copy.source.said()}
         sentence = (
             f"Saw {copy.seen} pictures, wrote {copy.written} and deleted {copy.deleted} records "
             f"in {to}."
         )
         self.stdout.write(as_json.dumps(facts) if json else sentence)
+        if different:
+            raise CommandError(
+                f"{len(different)} records differ, among them {', '.join(some(different))}"
+            )

@@ -50,6 +50,15 @@ CLIMBS = {
     "lighter": ([to(3), to(4), to(3), DESTROY], 1000),
     "straight-to-adapt": ([to(1), to(4, refused=10), to(1, refused=10), DESTROY], 200),
     "cached-sessions": ([to(4), to(4, my_values=CACHED_SESSIONS), to(4), DESTROY], 50),
+    # Rows turn from a database to tables and back, and counters and all else goes along.
+    "rows-to-dynamodb": (
+        [to(4), to(4, refused=10, db_provider="dynamodb"), to(4, refused=10), DESTROY],
+        200,
+    ),
+    "straight-to-dynamodb": (
+        [to(1), to(4, refused=10, db_provider="dynamodb"), to(1, refused=10), DESTROY],
+        200,
+    ),
     "elastic": ([to(4), to(5), to(4), DESTROY], 200),
     "straight-to-elastic": ([to(3), to(5), to(1, refused=10), DESTROY], 200),
     # The only host stops to change its type.

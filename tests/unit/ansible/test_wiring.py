@@ -296,6 +296,55 @@ def test_rows_in_dynamodb_need_no_database_and_their_tables_only():
     assert [each["name"] for each in wired("network_security_groups", **given)] == ["web"]
 
 
+@pytest.mark.parametrize(
+    ("now", "wanted", "turning", "by_role"),
+    [
+        ("rds", "dynamodb", True, []),
+        ("dynamodb", "instance", True, []),
+        ("instance", "rds", False, ["rows"]),
+        ("dynamodb", "dynamodb", False, []),
+    ],
+)
+def test_rows_turn_between_a_database_and_dynamodb_and_no_role_moves_them(
+    now, wanted, turning, by_role
+):
+    noted = {"stores": {"rows": now}, "seconds": {}}
+    found = {"noted": noted, "db_result": {"rds_host": "there"}}
+    given = {"hostvars": {"localhost": found}, "db_provider": wanted, "has_rows": True}
+    (play,) = [
+        task
+        for play in yaml.safe_load((ROOT / "playbooks/phases/move.yml").read_text())
+        for task in play["tasks"]
+        if "moving_stores" in task.get("ansible.builtin.set_fact", {})
+    ]
+    moving = trust_as_template(play["ansible.builtin.set_fact"]["moving_stores"])
+
+    assert wired("rows_turning", **given) is turning
+    assert wired("moving", moving=moving, **given) == by_role
+    assert (wired("stores_found", **given)["rows"] == []) is ("dynamodb" in (now, wanted))
+
+
+def test_rows_that_turn_have_both_places_in_the_settings_and_are_read_at_the_first():
+    urls = {"rds": "postgres://there"}
+    for first, second in (("rds", "dynamodb"), ("dynamodb", "rds")):
+        noted = {"stores": IN_TABLES | {"rows": first}, "seconds": {"rows": second}}
+        found = {"aws_account": ACCOUNT, "noted": noted, "db_result": {"urls": urls}}
+        given = {
+            "hostvars": {"localhost": found},
+            "my_values": {"stores": IN_TABLES},
+            "site_url": "https://m.example.com",
+            "app_settings": {},
+        }
+        settings = {each["name"]: each.get("value") for each in wired("parameters_values", **given)}
+
+        assert settings["ROWS"] == ("dynamodb" if first == "dynamodb" else "database")
+        assert settings["DATABASE_URL"] == "postgres://there"
+        assert settings["ROWS_TABLE"] == "mustache-production-rows"
+        assert not [name for name in settings if name.startswith("ROWS_SECOND")]
+        # With the database goes what else is kept in it; not before the rows are elsewhere.
+        assert wired("database_going", **given) is (first == "dynamodb")
+
+
 def test_session_manager_needs_no_open_port():
     given = {"operator_access": "session-manager", "aws_instance_id": "i-1"}
     (web,) = wired("network_security_groups", **given)

@@ -3,6 +3,8 @@
 Credentials and the endpoint are botocore's own affair (AWS_CONFIG_FILE, AWS_ENDPOINT_URL).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from boto3.session import Session
@@ -16,9 +18,27 @@ PATIENCE = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     tcp_keepalive=True,
 )
+# Nobody waits for a command that moves everything: it had better go on than begin anew.
+OF_COMMANDS = PATIENCE.merge(
+    Config(read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
+)
+patience = PATIENCE
 
 
 # Made by each worker for itself, when it first needs one: connections do not survive a fork.
 @cache
 def client(service: str):
-    return Session(region_name=settings.AWS_REGION or None).client(service, config=PATIENCE)
+    return Session(region_name=settings.AWS_REGION or None).client(service, config=patience)
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Clients of a process that does one thing, and may take its time."""
+    global patience
+    patience = OF_COMMANDS
+    client.cache_clear()
+    try:
+        yield
+    finally:
+        patience = PATIENCE
+        client.cache_clear()

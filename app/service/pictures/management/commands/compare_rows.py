@@ -18,11 +18,13 @@ class Command(BaseCommand):
 
     def handle(self, *args, json: bool, **options) -> None:
         both_are_known()
+        from service import aws
         from service.pictures.records.moving import Comparison
 
         comparison, told = Comparison(), progress()
         try:
-            comparison.run(lambda number: told.add(number, 0))
+            with aws.patient():
+                comparison.run(lambda number: told.add(number, 0))
         except STORE_ERRORS as error:
             raise CommandError(str(error)) from error
         told.tell()

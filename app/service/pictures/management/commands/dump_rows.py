@@ -12,10 +12,12 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         # Here: it needs boto3, and only for this.
+        from service import aws
         from service.pictures.records.moving import SOURCES
 
         try:
-            number = dumping.dump(SOURCES[settings.ROWS](), sys.stdout.buffer)
+            with aws.patient():
+                number = dumping.dump(SOURCES[settings.ROWS](), sys.stdout.buffer)
         except STORE_ERRORS as error:
             raise CommandError(str(error)) from error
         self.stderr.write(f"Dumped {number} pictures.")

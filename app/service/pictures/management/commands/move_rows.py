@@ -24,11 +24,13 @@ class Command(BaseCommand):
         if to == settings.ROWS:
             raise CommandError(f"{to} is in use, and what it has would go. Move to the other one.")
         # Here: it needs boto3, and only for this.
+        from service import aws
         from service.pictures.records.moving import COPIES, SOURCES, Copy
 
         copy, told = Copy(), progress()
         try:
-            COPIES[to](copy, SOURCES[settings.ROWS](), lambda number: told.add(number, 0))
+            with aws.patient():
+                COPIES[to](copy, SOURCES[settings.ROWS](), lambda number: told.add(number, 0))
         except STORE_ERRORS as error:
             raise CommandError(f"{error}. The same command goes on from here.") from error
         told.tell()

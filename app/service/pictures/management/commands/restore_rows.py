@@ -15,13 +15,15 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args, **options) -> None:
+        from service import aws
         from service.pictures.records.moving import COPIES, Copy
 
         copy = Copy()
         try:
             # All of it before anything is changed: half a dump is none.
             bundles = list(dumping.load(sys.stdin.buffer))
-            COPIES[settings.ROWS](copy, bundles, lambda number: None)
+            with aws.patient():
+                COPIES[settings.ROWS](copy, bundles, lambda number: None)
         except (dumping.Broken, *STORE_ERRORS) as error:
             raise CommandError(f"Nothing, or not all, was restored: {error}") from error
         self.stdout.write(

@@ -31,12 +31,17 @@ class S3(Service):
         self.directory = cloud.settings.state / "s3"
         self.directory.mkdir(parents=True, exist_ok=True)
         self._sending = threading.local()
+        self._asked = threading.local()  # .environ: the request that this thread answers
         self._discarded: list[Path] = []
         # moto.s3.models makes every buffer by tempfile.SpooledTemporaryFile
         models.tempfile = SimpleNamespace(SpooledTemporaryFile=lambda *_, **__: self._new_file())
 
     def _new_file(self) -> ObjectFile:
         return ObjectFile(self.directory / uuid.uuid4().hex)
+
+    def asked(self) -> dict:
+        """The WSGI environment of what this thread answers; empty if that is no call of S3's."""
+        return getattr(self._asked, "environ", {})
 
     def receive(self, environ: dict) -> Upload:
         """Take the bytes of a request from the network to their file; moto gets its name."""
@@ -48,6 +53,7 @@ class S3(Service):
 
     @hook(S3Response, "setup_class", "self, request, full_url, headers")
     def take_upload(self, original, response, request, *args, **kwargs):
+        self._asked.environ = request.environ
         original(response, request, *args, **kwargs)
         upload = request.environ.get(UPLOAD)
         if upload is not None:

@@ -17,7 +17,7 @@ from localcloud.hooks import hook
 from localcloud.services.base import Service
 from localcloud.services.functions.destinations import FUNCTION
 from localcloud.services.functions.invocations import Invocations
-from localcloud.services.s3 import answers
+from localcloud.services.s3 import S3, answers
 from localcloud.settings import REGION
 
 PRINCIPAL = "s3.amazonaws.com"
@@ -37,7 +37,6 @@ class Notifications(Service):
 
     def __init__(self, cloud):
         super().__init__(cloud)
-        self._request = threading.local()
         self._last = 0
         self._lock = threading.Lock()
 
@@ -69,18 +68,13 @@ class Notifications(Service):
 
     # what happens
 
-    @hook(S3Response, "setup_class", "self, request, full_url, headers")
-    def begun(self, original, response, request, *args, **kwargs):
-        self._request.environ = request.environ
-        return original(response, request, *args, **kwargs)
-
     @hook(moto_notifications, "send_event", "account_id, event_name, bucket, key")
     def happened(self, original, account_id, event_name, bucket, key):
         """What moto tells of an object that came; what goes it tells of sometimes."""
         name = getattr(event_name, "value", event_name)
         if not name.startswith(CREATED) or (name.endswith(":Put") and key.multipart):
             return  # of an upload in parts another event tells
-        if name.endswith(":Put") and self._environ().get(FORM):
+        if name.endswith(":Put") and self.cloud.service(S3).asked().get(FORM):
             name = f"{CREATED}Post"
         said = {"key": key.name, "size": key.size, "eTag": key.etag.strip('"')}
         if bucket.is_versioned:
@@ -112,7 +106,7 @@ class Notifications(Service):
                 )
 
     def _record(self, bucket, name: str, configuration: str, what: dict) -> dict:
-        environ = self._environ()
+        environ = self.cloud.service(S3).asked()
         now = datetime.now(UTC)
         return {
             "eventVersion": "2.1",
@@ -144,9 +138,6 @@ class Notifications(Service):
         with self._lock:
             self._last = max(self._last + 1, time.time_ns())
             return f"{self._last:018X}"
-
-    def _environ(self) -> dict:
-        return getattr(self._request, "environ", {})
 
 
 def _check(configuration: dict) -> None:

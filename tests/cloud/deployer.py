@@ -6,7 +6,8 @@ from contextlib import suppress
 from botocore.exceptions import ClientError
 from cloud.project import ROOT
 
-OWN = {"mustache": "aws-policy.json", "mustache-adapt": "aws-policy-adapt.json"}
+OWN = {"mustache": "aws-policy.json", "mustache-adapt": "aws-policy-adapt.json",
+       "mustache-optimize": "aws-policy-optimize.json"}  # fmt: skip
 POLICIES = OWN | {"mustache-boundary": "aws-boundary.json"}
 
 

@@ -29,10 +29,17 @@ FREE = {"sts:GetCallerIdentity"}
 # IAM's names of services where boto3 has others.
 PREFIXES = {
     "accessanalyzer": "access-analyzer",
+    "apigatewayv2": "apigateway",
     "elbv2": "elasticloadbalancing",
     "resourcegroupstaggingapi": "tag",
     "service-quotas": "servicequotas",
 }
+
+
+def action(operation):
+    """As IAM names it: of API Gateway by the method of HTTP."""
+    of_gateway = operation.service_model.service_name == "apigatewayv2"
+    return operation.http["method"] if of_gateway else operation.name
 
 
 def operations(path):
@@ -44,7 +51,8 @@ def operations(path):
             service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
         methods = client.meta.method_to_api_mapping
-        yield from ((service, methods[name]) for name in sorted(words & set(methods)))
+        for name in sorted(words & set(methods)):
+            yield service, action(client.meta.service_model.operation_model(methods[name]))
 
 
 @pytest.mark.parametrize("name", POLICIES)

@@ -464,6 +464,18 @@ def test_every_provider_can_be_found_and_retired_or_goes_with_something_else():
                 assert (tasks / f"{provider['retire']}.yml").exists(), (axis, name)
 
 
+def test_a_provider_goes_alone_where_its_role_has_another_of_the_same_axis():
+    """To destroy all that a role makes took the tables with the rows that had just moved there."""
+    for axis, known in PROVIDERS["providers"].items():
+        roles = [provider["role"] for provider in known.values() if "role" in provider]
+        for name, provider in known.items():
+            if roles.count(provider.get("role")) > 1:
+                folder = ROOT / "roles" / provider["role"] / "tasks"
+                tasks = (folder / f"{provider['retire']}.yml").read_text()
+                assert provider["retire"] != "destroy", (axis, name)
+                assert not re.search(r"include_tasks: (destroy|retire_)", tasks), (axis, name)
+
+
 @pytest.mark.parametrize("kind", ["db", "subgrp", "pg"])
 def test_rds_is_found_by_whatever_is_left_of_it(kind):
     """The tagging API does not list every kind everywhere, and a run may be cut off in between."""

@@ -54,7 +54,7 @@ def balancer(cloud, site, host):
     """Its address, and what CloudWatch calls it and its target group."""
     ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
     second = ec2.create_subnet(
-        VpcId=site.vpc, CidrBlock=f"{site.cidr.rsplit('.', 2)[0]}.7.0/24",
+        VpcId=site.vpc, CidrBlock=f"{site.cidr.rsplit('.', 2)[0]}.8.0/24",
         AvailabilityZone="us-east-1b",
     )["Subnet"]["SubnetId"]  # fmt: skip
     tables = ec2.describe_route_tables(

@@ -187,7 +187,7 @@ def ssh(settings: Settings, options) -> int:
     terminal = ["--tty"] if sys.stdin.isatty() else []
     engine = _engine(settings)
     os.chdir(engine.working_directory())
-    os.execvp("podman", engine.shell_command(name, terminal, command))  # noqa: S606
+    os.execvp("podman", engine.shell_command(name, terminal, command))  # noqa: S606  # the shell takes our place
 
 
 def certificate(settings: Settings, options) -> int:

@@ -28,7 +28,10 @@ def problem(key: str) -> str:
         return ""
     found = KEY.fullmatch(key)
     if not found:
-        return "The provided route key is not formatted properly for HTTP protocol. Format should be '<HTTP METHOD> /<RESOURCE PATH>' or '$default'."  # noqa: E501
+        return (
+            "The provided route key is not formatted properly for HTTP protocol. "
+            "Format should be '<HTTP METHOD> /<RESOURCE PATH>' or '$default'."
+        )
     parts = found[2].split("/")[1:]
     for place, part in enumerate(parts):
         variable = VARIABLE.fullmatch(part)

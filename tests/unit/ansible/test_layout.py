@@ -44,3 +44,22 @@ def test_the_phases_that_are_described_are_those_of_site_yml():
     named = re.findall(r"^\| ([a-z, ]+) \|", table.partition("What is remembered")[0], re.M)
 
     assert ", ".join(named).split(", ") == [each for each in phases if each != "summary"]
+
+
+def conditional(tasks, inside=False):
+    """Each include, with whether a block around it has a condition, which it passes on."""
+    for task in tasks or []:
+        if "ansible.builtin.include_tasks" in task:
+            yield task["ansible.builtin.include_tasks"], inside
+        for part in ("block", "rescue", "always"):
+            yield from conditional(task.get(part), inside or "when" in task)
+
+
+def test_nothing_refreshes_the_inventory_beneath_a_condition_which_ansible_would_warn_of():
+    files = [*ROOT.glob("playbooks/phases/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    plays = [play for path in files for play in yaml.safe_load(path.read_text())]
+    found = [each for play in plays for each in conditional(play.get("tasks"))]
+    refreshing = ("refresh_inventory.yml", "leave_hosts.yml")
+
+    assert [name for name, inside in found if name.endswith(refreshing) and inside] == []
+    assert any(name.endswith(refreshing) for name, _ in found)

@@ -25,6 +25,9 @@ class Forwarder:
     def __init__(self, site: str, find: Callable[[], list[str] | None]):
         self.site = site
         self.find = find
+        # Asyncio holds what goes on only while it reads from the visitor: one who has said all and
+        # waits for his answer would be forgotten, and his connection closed by whatever thread.
+        self._visits: set[asyncio.Task] = set()
 
     def start(self, doors: dict[int, int]) -> None:
         """Open the doors (port here to port there) in a thread; raise OSError if one is taken."""
@@ -49,6 +52,9 @@ class Forwarder:
 
     def _visitor(self, port: int):
         async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            self._visits.add(task)
+            task.add_done_callback(self._visits.discard)
             try:
                 there = await self._connect(port)
                 if isinstance(there, str):

@@ -1,7 +1,9 @@
 """The site's door: it follows the record, and says why when nothing is there."""
 
+import gc
 import socket
 import threading
+import time
 
 import pytest
 
@@ -43,6 +45,23 @@ def test_bytes_pass_untouched_both_ways(echo):
     door = free_port()
     Forwarder("site", lambda: ["127.0.0.1"]).start({door: echo})
     assert visit(door, b"\x16\x03\x01 not http") == b"\x16\x03\x01 not http"
+
+
+def test_a_visitor_who_has_said_all_is_not_forgotten_while_he_waits():
+    door = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Forwarder("site", lambda: ["127.0.0.1"]).start({door: server.getsockname()[1]})
+        with socket.create_connection(("127.0.0.1", door), timeout=5) as visitor:
+            visitor.sendall(b"request")
+            visitor.shutdown(socket.SHUT_WR)
+            connection, _ = server.accept()
+            with connection:
+                asked = b"".join(iter(lambda: connection.recv(4096), b""))
+                time.sleep(0.3)  # the door has seen it, too
+                gc.collect()
+                connection.sendall(b"answer to " + asked)
+            answer = b"".join(iter(lambda: visitor.recv(4096), b""))
+    assert answer == b"answer to request"
 
 
 @pytest.mark.parametrize(

@@ -593,6 +593,23 @@ def test_another_release_or_another_role_of_the_app_is_another_image():
     assert len({first, fingerprint("2"), fingerprint("1", web_app_role_arn="arn:of:another")}) == 3
 
 
+def test_what_you_set_yourself_of_a_host_is_another_image_too():
+    def fingerprint(**more):
+        found = {"aws_account": ACCOUNT, "release": {"name": "1"}}
+        return wired("asg_fingerprint", **GROUP | {"hostvars": {"localhost": found}} | more)
+
+    defaults = [
+        yaml.safe_load((ROOT / f"roles/{role}/defaults/main.yml").read_text())
+        for role in ("common", "db", "web", "backup")
+    ]
+    names = re.findall(r"(\w+) \| default", HERE["image_parts"]["own"])
+    images = {fingerprint(), *(fingerprint(**{name: "mine"}) for name in names)}
+
+    assert [name for name in names if not any(name in each for each in defaults)] == []
+    assert "web_max_body" in names
+    assert len(images) == len(names) + 1
+
+
 def test_a_database_takes_as_many_connections_as_its_memory_has_room_for():
     small, medium = (
         wired("database_connections", db_instance_class=kind)

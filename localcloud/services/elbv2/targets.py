@@ -100,8 +100,13 @@ class TargetGroups(Service):
         )
 
     def _names(self, target_id: str, target: dict, group) -> list[str]:
-        """Names on the nodes of a target that is no longer registered."""
+        """Names on the nodes of a target that is no longer registered.
+
+        None when another one has its address by now.
+        """
         instance = self.cloud.backend("ec2").get_instance_by_id(target_id)
         address = instance.private_ip if instance else target_id
         name = f"{address}:{target.get('Port') or group.port}"
+        if name in {each.name for each in running(self.cloud, group)}:
+            return []
         return [name, f"new:{name}"]

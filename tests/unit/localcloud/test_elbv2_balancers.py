@@ -7,6 +7,7 @@ from unit.localcloud.conftest import client
 from localcloud.services.elbv2 import node
 from localcloud.services.elbv2.balancers import LoadBalancers
 from localcloud.services.elbv2.logs import AccessLogs
+from localcloud.services.elbv2.runtime import Seen
 
 
 class Quiet:
@@ -176,6 +177,37 @@ def test_a_node_whose_container_ended_is_started_again(cloud, started, balancer)
     cloud.engine.die("alb-shop-2", 137)
     cloud.reconcile()
     assert started[2:] == ["alb-shop-2"]
+
+
+def test_a_target_that_has_gone_does_not_drain_because_another_has_its_address(
+    cloud, elb, site, launch, ec2, listener, monkeypatch
+):
+    arn = elb.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=site["vpc"])[
+        "TargetGroups"
+    ][0]["TargetGroupArn"]
+    elb.modify_listener(
+        ListenerArn=listener["ListenerArn"],
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
+    )
+    old, new = (launch()["InstanceId"] for _ in range(2))
+    instance = cloud.backend("ec2").get_instance_by_id(old)
+    server = Seen("web", f"{instance.private_ip}:80", "UP", "L7OK", "200", 0)
+    monkeypatch.setattr(Quiet, "servers", lambda self: [server])
+    monkeypatch.setattr(node.Node, "sync", lambda self, *_: None)
+
+    def targets():
+        found = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return {each["Target"]["Id"]: each["TargetHealth"]["State"] for each in found}
+
+    elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": old}])
+    assert targets() == {old: "healthy"}
+    elb.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": old}])
+    assert targets() == {old: "draining"}
+
+    ec2.terminate_instances(InstanceIds=[old])
+    cloud.backend("ec2").get_instance_by_id(new).nics[0].private_ip_address = instance.private_ip
+    elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": new}])
+    assert targets() == {new: "healthy"}
 
 
 def test_one_broken_balancer_does_not_keep_the_others_from_being_served(

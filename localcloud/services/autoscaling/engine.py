@@ -273,7 +273,11 @@ class Engine:
         zones = choice.zones(self.zones(group), used)
         if zone in zones:
             zones = [zone, *(each for each in zones if each != zone and not only)]
-        bought = [each.origin.spot for each in alive] + [each.spot for each in flying]
+        # What a refresh is to replace does not stay: so many as were on demand are again.
+        refresh = running(group)
+        going = refresh.old if refresh is not None else ()
+        bought = [each.origin.spot for each in alive if each.id not in going]
+        bought += [each.spot for each in flying]
         spot = choice.wants_spot(wanted, bought, max(group.desired_capacity, len(bought) + 1))
         own = wanted.origin(self.cloud.backend("ec2")).instance_type
         return pools(self.cloud, group, zones, choice.types(wanted, own, spot), spot)

@@ -321,6 +321,20 @@ def test_there_is_no_way_back_to_a_version_that_moves(scene):
         scene.api.rollback_instance_refresh(**WEB)
 
 
+@pytest.mark.parametrize("most", [100, 150, 200])
+def test_after_a_refresh_as_many_are_on_demand_as_before(scene, most):
+    scene.create(3, MixedInstancesPolicy=scene.mixed(
+        OnDemandBaseCapacity=2, OnDemandPercentageAboveBaseCapacity=0))  # fmt: skip
+    scene.rounds(2)
+    old = scene.ids()
+    start(scene, MinHealthyPercentage=100 if most > 100 else 50, MaxHealthyPercentage=most)
+    ended, _ = until_ended(scene)
+    members = scene.cloud.backend("autoscaling").autoscaling_groups["web"].members
+    assert ended["Status"] == "Successful"
+    assert not set(old) & set(scene.ids())
+    assert sorted(each.origin.spot for each in members) == [False, False, True]
+
+
 def test_a_refresh_may_bring_a_mixed_policy(scene):
     ready(scene, 2)
     policy = scene.mixed(("t3.small",), OnDemandBaseCapacity=1,

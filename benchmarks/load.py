@@ -280,7 +280,8 @@ def climb_ramp(load: Load, options: argparse.Namespace) -> tuple[dict, list[dict
           f"{'wanted':>7} {'cpu %':>6}")  # fmt: skip
     moments = []
     every = options.seconds
-    for moment in ramp.climb(60 * options.minutes, options.most, every, load.moment, group.look):
+    whole, after = 60 * options.minutes, 60 * options.shrinks
+    for moment in ramp.climb(whole, options.most, every, load.moment, group.look, after):
         moments.append(moment)
         cpu = "" if moment.cpu is None else f"{moment.cpu:.0f}"
         print(f"{moment.second / 60:6.1f} {moment.users:6} {moment.p95:8.0f} {moment.failed:7} "
@@ -312,6 +313,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--group", metavar="NAME", help="ramp: the Auto Scaling group; boto3 finds the account")
     add("--minutes", type=float, default=30, help="ramp: the whole of it (%(default)s)")
+    add(
+        "--shrinks",
+        type=float,
+        default=25,
+        metavar="MINUTES",
+        help="ramp: how long the group may take to be small again (%(default)s)",
+    )
     add("--output", type=Path, default=ROOT / "docs" / "load", metavar="DIR", help="(docs/load)")
     add("--i-own-this-site", action="store_true", help="for a site that is not on this machine")
     return parser.parse_args(argv)

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.load --shape ramp --group NAME` grows the users to `--most`, keeps them, and
 lets them go again. Every few seconds it notes what they met and what the group was; the site should
-be quick all the time but for the minutes in which hosts are on their way.
+be quick all the time but for the minutes in which hosts are on their way. Then it waits until the
+group is as small as before.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,18 +58,22 @@ def climb(
     every: float,
     step: Callable[[int, float], dict],
     look: Callable[[], dict],
+    after: float = 0.0,
 ) -> Iterator[Moment]:
     """One `Moment` for each ``every`` seconds of the ``whole``.
 
     ``step(users, seconds)`` brings the users to that number and returns what they met in that time,
-    ``look()`` what the group is; both as fields of `Moment`.
+    ``look()`` what the group is; both as fields of `Moment`. A group shrinks long after its users
+    have gone: for at most ``after`` seconds more it is watched until it is as small as at first.
     """
-    second = 0.0
-    while second < whole:
+    second, first, wanted = 0.0, look()["wanted"], 0
+    while second < whole or (second < whole + after and wanted > first):
         users = users_at(second, whole, most)
         met = step(users, every)
         second += every
-        yield Moment(second=second, users=users, **met, **look())
+        found = look()
+        wanted = found["wanted"]
+        yield Moment(second=second, users=users, **met, **found)
 
 
 class Group:

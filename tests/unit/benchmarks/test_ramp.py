@@ -13,7 +13,7 @@ def test_users_grow_stay_and_go():
     assert numbers[-3:] == [1, 1, 1]
 
 
-def moments(p95=(100, 2000, 3000, 100), hosts=(2, 2, 4, 2), wanted=(2, 4, 4, 2)):
+def moments(p95=(100, 2000, 3000, 100), hosts=(2, 2, 4, 2), wanted=(2, 4, 4, 2), after=0):
     users = iter(zip(p95, hosts, wanted, strict=True))
     state = {}
 
@@ -24,7 +24,8 @@ def moments(p95=(100, 2000, 3000, 100), hosts=(2, 2, 4, 2), wanted=(2, 4, 4, 2))
     def look():
         return {"hosts": state["hosts"], "wanted": state["wanted"], "cpu": None}
 
-    return list(climb(20, 40, 5, step, look))
+    state["hosts"], state["wanted"] = hosts[0], wanted[0]
+    return list(climb(20, 40, 5, step, look, after))
 
 
 def test_each_moment_has_what_users_met_and_what_the_group_was():
@@ -32,6 +33,12 @@ def test_each_moment_has_what_users_met_and_what_the_group_was():
     assert [each.second for each in found] == [5, 10, 15, 20]
     assert isinstance(found[0], Moment)
     assert found[2].hosts == 4
+
+
+def test_after_it_the_group_is_watched_until_it_is_small_again():
+    sizes = (2, 4, 4, 4, 3, 2, 2, 2)
+    assert len(moments((100,) * 8, sizes, sizes, after=20)) == 6
+    assert len(moments((100,) * 8, sizes, sizes, after=5)) == 5
 
 
 def test_a_summary_tells_slow_moments_while_hosts_were_on_their_way_from_others():

@@ -53,6 +53,8 @@ BALANCER_ADDRESSES = 2
 def host_lines(hosts, prices):
     count, volume, spot = int(hosts["count"]), hosts["volume"], int(hosts.get("spot", 0))
     kind, size, iops = volume["type"], int(volume["size"]), int(volume["iops"])
+    if not count:
+        return
     if (hour := prices["instance_hour"].get(hosts["type"])) is not None:
         demanded, month = count - spot, hour * prices["hours_per_month"]
         if demanded:
@@ -123,6 +125,17 @@ def disk_lines(usage, resources, prices):
         yield f"RDS storage, {more} GiB more", copies * more * prices["database_gib_month"]
 
 
+def function_lines(usage, prices):
+    """What AWS gives every account for nothing is not taken off: others use it too."""
+    asked, seconds = usage["function_requests"], usage["function_gib_seconds"]
+    month = (
+        asked * prices["function_request_million"] / 1e6 + seconds * prices["function_gib_second"]
+    )
+    yield f"Lambda, {asked:,.0f} requests, {seconds:,.0f} GiB seconds", month
+    asked = usage["api_requests"]
+    yield f"API Gateway, {asked:,.0f} requests", asked * prices["api_request_million"] / 1e6
+
+
 def usage_lines(usage, resources, prices):
     """What visitors take; nothing of what costs nothing."""
     sent, cdn = usage["internet_gib"], usage["cdn_gib"]
@@ -147,6 +160,7 @@ def usage_lines(usage, resources, prices):
     reads, writes = usage["table_reads"], usage["table_writes"]
     month = reads * prices["table_read_million"] + writes * prices["table_write_million"]
     yield f"DynamoDB, {reads:,.2f} million reads and {writes:,.2f} million writes", month
+    yield from function_lines(usage, prices)
     yield from disk_lines(usage, resources, prices)
     yield from surplus_lines(usage, resources, prices)
 

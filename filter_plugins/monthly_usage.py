@@ -11,7 +11,8 @@ options:
   _input:
     description:
       - C(front) and C(stores) of the site, the C(type) of its C(hosts), and the C(class) of its
-        C(database), where that is apart.
+        C(database), where that is apart. Or, instead of hosts, the C(memory_mb) and the
+        C(concurrency) of its C(functions), which an API stands before.
     type: dict
     required: true
   traffic:
@@ -52,7 +53,9 @@ _value:
       C(file_gets)), and is on disks at least (C(volume_gib), C(database_gib)); millions of
       C(table_reads) and C(table_writes).
     - Hours of processors, of all hosts and of the database (C(host_cpu_hours),
-      C(database_cpu_hours)), and seconds of a host's for a page (C(page_seconds)).
+      C(database_cpu_hours)), and seconds of a host's, or of a function's, for a page
+      (C(page_seconds)).
+    - Of functions C(function_requests), C(function_gib_seconds) and C(api_requests).
     - How many C(hosts) that needs, for their C(processors) and for their C(network) too as
       fractions (C(needs)), and C(limits), how full in the busiest hour is what more hosts do not
       help; 1 is full.
@@ -90,7 +93,7 @@ def weights(site, pages, figures):
 def way_out(site, traffic, figures, total, from_hosts, from_database):
     """What is sent to visitors and between zones, and what balancers work on."""
     pages, pictures = traffic["pages_per_month"], traffic["pictures_per_month"]
-    cdn, balanced = site["front"] == "cdn", site["front"] != "address"
+    cdn, balanced = site["front"] == "cdn", site["front"] != "address" and not site.get("functions")
     uploads = pictures * figures["upload_kb"] * KB / GIB
     requests = 1 + figures["page_picture_requests"] + figures["page_static_requests"]
     connections = pages * figures["connections_per_page"] / HOURS / 3600
@@ -112,20 +115,28 @@ def kept(site, traffic, figures):
     pages, pictures = traffic["pages_per_month"], traffic["pictures_per_month"]
     stores, gib = site["stores"], traffic["stored_pictures"] * figures["stored_kb"] * KB / GIB
     in_bucket, on_host = stores["files"] == "s3", stores["rows"] == "instance"
+    in_tables = stores["rows"] == "dynamodb"
     in_database = 0 if in_bucket else gib
     room = in_database / (1 - figures["free_share"])
     dumps = figures["hourly_dumps" if on_host else "daily_dumps"]
     fetched = pages * figures["page_picture_requests"] * (1 - figures["cdn_hits"])
-    table = stores["sessions"] == "dynamodb"
+    sessions = stores["sessions"] == "dynamodb"
+    reads = pages * (
+        figures["session_reads_per_page"] * sessions + figures["row_reads_per_page"] * in_tables
+    )
+    writes = pictures * (
+        figures["session_writes_per_picture"] * sessions
+        + figures["row_writes_per_picture"] * in_tables
+    )
     return {
         "files_gib": gib if in_bucket else 0,
         "file_puts": pictures * figures["stored_files"] if in_bucket else 0,
         "file_gets": fetched if in_bucket else 0,
         "dumps_gib": dumps * in_database,
         "volume_gib": math.ceil(figures["system_gib"] + room) if on_host else 0,
-        "database_gib": 0 if on_host else math.ceil(room),
-        "table_reads": pages * figures["session_reads_per_page"] / 1e6 if table else 0,
-        "table_writes": pictures * figures["session_writes_per_picture"] / 1e6 if table else 0,
+        "database_gib": 0 if on_host or in_tables else math.ceil(room),
+        "table_reads": reads / 1e6,
+        "table_writes": writes / 1e6,
         "dump_seconds": in_database * 1024 / figures["dump_mib_second"],
     }
 
@@ -138,14 +149,44 @@ def pages_of_a_core(site, figures):
     return figures["box_pages" if site["stores"]["rows"] == "instance" else "apart_pages"]
 
 
+def of_functions(functions, traffic, figures):
+    """What functions are billed for, and how full their concurrency is in the busiest hour."""
+    pages, pictures = traffic["pages_per_month"], traffic["pictures_per_month"]
+    seconds = pages * figures["function_page_seconds"]
+    seconds += pictures * figures["function_picture_seconds"]
+    at_once = figures["peak"] * seconds / HOURS / 3600
+    return {
+        "function_requests": pages + pictures,
+        "function_gib_seconds": seconds * int(functions["memory_mb"]) / 1024,
+        "api_requests": pages + pictures,
+        "page_seconds": figures["function_page_seconds"],
+        "hosts": 0,
+        "needs": {},
+        "host_cpu_hours": 0,
+        "limits": {"concurrency of the functions": at_once / int(functions["concurrency"])},
+    }
+
+
+NO_FUNCTIONS = {"function_requests": 0, "function_gib_seconds": 0, "api_requests": 0}
+
+
 def monthly_usage(site, traffic, capacity, gbit, cpus):
     figures = {name: figure["value"] for name, figure in capacity.items()}
     traffic = {name: int(number) for name, number in traffic.items()}
-    pages, stores = traffic["pages_per_month"], site["stores"]
+    pages = traffic["pages_per_month"]
     total, from_hosts, from_database = weights(site, pages, figures)
     used = way_out(site, traffic, figures, total, from_hosts, from_database)
     used |= kept(site, traffic, figures)
+    if functions := site.get("functions"):
+        used |= of_functions(functions, traffic, figures)
+    else:
+        used |= NO_FUNCTIONS | of_hosts(site, pages, figures, from_hosts, gbit, cpus)
+    return with_database(site, pages, figures, cpus, used)
 
+
+def of_hosts(site, pages, figures, from_hosts, gbit, cpus):
+    """How many hosts it takes, what their processors do, and what more of them do not help."""
+    used = {}
     a_second, peak = pages / HOURS / 3600, figures["peak"]
     kind = site["hosts"]["type"]
     used["page_seconds"] = 1 / pages_of_a_core(site, figures)
@@ -158,7 +199,16 @@ def monthly_usage(site, traffic, capacity, gbit, cpus):
     limits = {}
     if site["front"] == "address":
         limits |= {"processors of the host": busy, "network of the host": sent}
+    return used | {"limits": limits}
 
+
+def with_database(site, pages, figures, cpus, used):
+    """What is used, with what a database does and what fills it; tables are never full."""
+    stores, limits = site["stores"], used["limits"]
+    dump_seconds = used.pop("dump_seconds")
+    if stores["rows"] == "dynamodb":
+        return used | {"database_cpu_hours": 0}
+    a_second, peak = pages / HOURS / 3600, figures["peak"]
     on_host = stores["rows"] == "instance"
     share = figures["cached_share"] if stores["cache"] == "elasticache" else 1
     cores = 0 if on_host else a_second * share / figures["database_pages"]
@@ -169,8 +219,8 @@ def monthly_usage(site, traffic, capacity, gbit, cpus):
         limits["disk of the database"] = used["database_gib"] / figures["database_gib_most"]
     else:
         limits["disk of the host"] = used["volume_gib"] / figures["volume_gib_most"]
-    limits["time for a dump"] = used.pop("dump_seconds") / (3600 if on_host else 24 * 3600)
-    return used | {"limits": limits}
+    limits["time for a dump"] = dump_seconds / (3600 if on_host else 24 * 3600)
+    return used
 
 
 class FilterModule:

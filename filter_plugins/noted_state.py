@@ -22,8 +22,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The C(stage) and the C(front), if they were noted, the provider of each of the C(stores), and
-      C(seconds), that of the second place of those that have one.
+    - The C(stage), the C(front) and the C(entry), if they were noted, the provider of each of the
+      C(stores), and C(seconds), that of the second place of those that have one.
   type: dict
   sample: {stage: 3, stores: {rows: rds, files: database}, seconds: {files: s3}}
 """
@@ -39,8 +39,9 @@ def under(prefix, parameters):
 
 def noted_state(parameters):
     noted = {kind: under(f"/{kind}/", parameters) for kind in ("stores", "seconds")}
-    if "/front" in parameters:
-        noted["front"] = parameters["/front"]
+    noted |= {
+        name: parameters[f"/{name}"] for name in ("front", "entry") if f"/{name}" in parameters
+    }
     if "/stage" in parameters:
         noted["stage"] = int(parameters["/stage"])
     return noted

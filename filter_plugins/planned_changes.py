@@ -9,8 +9,8 @@ description:
 positional: now, wanted, hosts
 options:
   _input:
-    description: By axis and name, the providers that there can be, C(lost), what cannot come back
-      when one is removed, and C(needs), another one of its axis that it stands before.
+    description: By axis and name, the providers that there can be, and C(lost), what cannot come
+      back when one is removed.
     type: dict
     required: true
   now:
@@ -57,14 +57,11 @@ _value:
 
 def standing(providers, chosen):
     """``{(axis, name): provider}`` of what is something of its own."""
-    found = {}
-    for axis, name in chosen.items():
-        while name in providers[axis]:
-            provider = providers[axis][name]
-            if provider.get("role"):
-                found[axis, name] = provider
-            name = provider.get("needs")
-    return found
+    return {
+        (axis, name): providers[axis][name]
+        for axis, name in chosen.items()
+        if providers[axis].get(name, {}).get("role")
+    }
 
 
 def planned_changes(providers, now, wanted, hosts):

@@ -6,13 +6,11 @@ DOCUMENTATION = r"""
 name: unwanted
 short_description: The providers that are to go
 description:
-  - Lists the providers that are there, not wanted on their axis, that no store still is at, and
-    that the wanted one does not need.
+  - Lists the providers that are there, not wanted on their axis, and that no store still is at.
 positional: wanted, kept, place, found
 options:
   _input:
-    description: By axis and name, C(role), C(place), C(found) and C(retire) of each provider, and
-      C(needs), another one of its axis that it stands before.
+    description: By axis and name, C(role), C(place), C(found) and C(retire) of each provider.
     type: dict
     required: true
   wanted:
@@ -57,7 +55,7 @@ def unwanted(providers, wanted, kept, place, found):
         for axis, known in providers.items()
         for name, provider in known.items()
         if provider.get("place") == place
-        and name not in (wanted[axis], kept.get(axis), known[wanted[axis]].get("needs"))
+        and name not in (wanted[axis], kept.get(axis))
         and any(re.match(provider["found"], each) for each in found)
     ]
 

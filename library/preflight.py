@@ -27,9 +27,9 @@ options:
     type: int
     required: true
   hosts:
-    description: The web hosts.
+    description: The web hosts. Left out where there are to be none - then nothing is asked of
+      networks, zones and what they would be made of.
     type: dict
-    required: true
     suboptions:
       count: {description: How many., type: int, required: true}
       instance_type: {description: Their type., type: str, required: true}
@@ -253,12 +253,22 @@ def database(rds, wanted):
 
 def look(module):
     given = module.params
+    zones, problems = look_at_hosts(module) if given["hosts"] else ([], [])
+    if given["database"]:
+        problems += database(module.client("rds"), given["database"])
+    named = [
+        *preflight.name(given["name"], module.region),
+        *preflight.domain(given["site_domain"], given["site_zone"]),
+    ]
+    return zones, named + problems
+
+
+def look_at_hosts(module):
+    given = module.params
     ec2, wanted = module.client("ec2"), given["hosts"]
     zones = choose_zones(ec2, given["zone_count"], wanted["instance_type"], given["tags"])
     problems = [
-        *preflight.name(given["name"], module.region),
         *preflight.zones(zones, given["zone_count"]),
-        *preflight.domain(given["site_domain"], given["site_zone"]),
         *preflight.network(given["network_cidr"]),
         *preflight.operators(given["operator_cidrs"]),
         *preflight.hosts(wanted["count"], zones, least=0 if given["group"] else 1),
@@ -267,8 +277,6 @@ def look(module):
     ]
     if given["group"]:
         problems += group(ec2, given["group"], wanted["architecture"], zones)
-    if given["database"]:
-        problems += database(module.client("rds"), given["database"])
     return zones, problems
 
 
@@ -280,7 +288,6 @@ def main():
             "zone_count": {"type": "int", "required": True},
             "hosts": {
                 "type": "dict",
-                "required": True,
                 "options": {
                     "count": {"type": "int", "required": True},
                     "instance_type": {"type": "str", "required": True},

@@ -130,7 +130,7 @@ def release_of(prefix: str) -> str | None:
 
 
 # Found out at the start: a later release may take the place that this one was started from.
-RELEASE = release_of(sys.prefix)
+RELEASE = settings.RELEASE or release_of(sys.prefix)
 
 
 def about() -> dict:

@@ -123,6 +123,8 @@ DIRECT_DOWNLOADS_OVER = setting(
     check=needs(PICTURE_STORE == "s3", "PICTURE_STORE=s3"),
     example="4000000",
 )
+# What /info says, where that does not follow from where the code is: in a function.
+RELEASE = setting("RELEASE", default="", example="1.4.0-0f3a5c1e")
 # Whether work goes on when a request has been answered. A function is frozen then.
 BACKGROUND = setting("BACKGROUND", read=env.bool, default=True, example="true")
 # The CDN that keeps copies of files, and is told of deletions: pictures/cdn.py.

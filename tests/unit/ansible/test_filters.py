@@ -223,20 +223,25 @@ def test_what_is_there_and_not_wanted_goes_unless_a_store_is_still_there():
     assert names(down, {"rows": "rds"}, "aws", kinds) == ["balancer"]
 
 
-def test_what_the_wanted_one_stands_before_stays():
-    known = {"place": "aws", "found": "^elb:"}
-    cdn = {"place": "aws", "found": "^cloudfront:", "needs": "balancer"}
-    providers = {"front": {"address": {}, "cdn": cdn, "balancer": known}}
-    kinds = ["elb:targetgroup", "cloudfront:distribution"]
+def test_a_front_goes_before_what_stands_behind_it():
+    providers = {
+        "front": {"address": {}, "balancer": {}, "cdn": {"place": "aws", "found": "^cloudfront:"}},
+        "entry": {
+            "host": {},
+            "balancer": {"place": "aws", "found": "^elb:"},
+            "api": {"place": "aws", "found": "^apigateway:"},
+        },
+    }
+    kinds = ["elb:targetgroup", "apigateway:", "cloudfront:distribution"]
 
-    def names(front):
-        return [
-            each["name"] for each in load("unwanted")(providers, {"front": front}, {}, "aws", kinds)
-        ]
+    def names(front, entry):
+        wanted = {"front": front, "entry": entry}
+        return [each["name"] for each in load("unwanted")(providers, wanted, {}, "aws", kinds)]
 
-    assert names("cdn") == []
-    assert names("balancer") == ["cdn"]
-    assert names("address") == ["cdn", "balancer"]
+    assert names("cdn", "balancer") == ["api"]
+    assert names("cdn", "api") == ["balancer"]
+    assert names("balancer", "balancer") == ["cdn", "api"]
+    assert names("address", "host") == ["cdn", "balancer", "api"]
 
 
 def test_a_distribution_has_an_origin_of_each_bucket_and_a_behaviour_of_each_path():

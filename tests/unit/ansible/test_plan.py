@@ -16,12 +16,12 @@ PROVIDERS = yaml.safe_load((ROOT / "group_vars/all/providers.yml").read_text())
 PROMISES = (ROOT / "docs/promises.md").read_text()
 DATABASE = {"files": "database", "sessions": "database", "cache": "database"}
 STAGES = {
-    1: {"front": "address", "compute": "hosts", "rows": "instance"} | DATABASE,
-    2: {"front": "address", "compute": "hosts", "rows": "rds"} | DATABASE,
-    3: {"front": "balancer", "compute": "hosts", "rows": "rds"} | DATABASE,
-    4: {"front": "cdn", "compute": "hosts", "rows": "rds", "files": "s3",
+    1: {"front": "address", "entry": "host", "compute": "hosts", "rows": "instance"} | DATABASE,
+    2: {"front": "address", "entry": "host", "compute": "hosts", "rows": "rds"} | DATABASE,
+    3: {"front": "balancer", "entry": "balancer", "compute": "hosts", "rows": "rds"} | DATABASE,
+    4: {"front": "cdn", "entry": "balancer", "compute": "hosts", "rows": "rds", "files": "s3",
         "sessions": "dynamodb", "cache": "elasticache"},
-    5: {"front": "cdn", "compute": "group", "rows": "rds", "files": "s3",
+    5: {"front": "cdn", "entry": "balancer", "compute": "group", "rows": "rds", "files": "s3",
         "sessions": "dynamodb", "cache": "elasticache"},
 }  # fmt: skip
 WEB = ["web-1", "web-2"]
@@ -41,7 +41,7 @@ def planned(now, wanted, there=(), names=(), kind="t3.small", group=()):
 
 def test_from_nothing_everything_is_made_and_nothing_lost():
     assert planned(None, 3, names=WEB) == {
-        "make": ["front balancer", "rows rds", "host web-1", "host web-2"],
+        "make": ["entry balancer", "rows rds", "host web-1", "host web-2"],
         "change": [], "remove": [], "lost": [], "moves": [], "resize": False,
     }  # fmt: skip
 
@@ -68,7 +68,7 @@ def test_rows_move_up_and_the_copy_on_the_host_goes():
 
 def test_on_the_way_down_it_is_said_what_goes_for_good():
     plan = planned(3, 1, WEB, WEB[:1])
-    assert plan["remove"] == ["front balancer", "rows rds", "host web-2"]
+    assert plan["remove"] == ["entry balancer", "rows rds", "host web-2"]
     assert len(plan["lost"]) == 3
     assert plan["lost"][-1] == LOGS
 
@@ -77,8 +77,8 @@ def test_a_balancer_stays_behind_a_cdn_and_goes_with_both():
     assert planned(4, 3, WEB, WEB)["remove"] == [
         "front cdn", "sessions dynamodb", "cache elasticache",
     ]  # fmt: skip
-    assert planned(4, 1, WEB, WEB[:1])["remove"][:2] == ["front cdn", "front balancer"]
-    assert "front balancer" not in planned(3, 4, WEB, WEB)["make"]
+    assert planned(4, 1, WEB, WEB[:1])["remove"][:2] == ["front cdn", "entry balancer"]
+    assert "entry balancer" not in planned(3, 4, WEB, WEB)["make"]
 
 
 def test_hosts_go_for_a_group_and_a_group_for_hosts():
@@ -164,10 +164,10 @@ def test_without_anybody_to_ask_nothing_is_removed(run):
     said = " ".join(done.stdout.split())
     assert done.returncode == 2, done.stdout + done.stderr
     assert "From stage 3 to stage 2:" in said
-    assert "remove front balancer, host mustache-local-web-2" in said
+    assert "remove entry balancer, host mustache-local-web-2" in said
     # 36 instead of 95 USD.
     assert re.search(r"bill 3\d\.\d\d USD a month, -5\d\.\d\d", said), said
-    assert "Nothing was changed. This removes front balancer, host" in said + done.stderr
+    assert "Nothing was changed. This removes entry balancer, host" in said + done.stderr
     assert "-e confirm=yes" in said
 
 
@@ -176,7 +176,7 @@ def test_who_has_agreed_and_who_only_looks_is_not_asked(run, option):
     done = run(1, *option)
     said = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "change front from balancer to address, rows from rds to instance" in said
+    assert "change front from balancer to address, entry from balancer to host, rows from" in said
     assert "writes refused for about 1.2 s while the rows move (make test-ladder" in said
     assert "Ask whether it may go" not in said
 

@@ -237,3 +237,13 @@ def test_sizes_of_a_group(sizes, wrong):
 def test_a_host_has_the_processes_that_its_settings_work_out():
     assert preflight.processes(KNOWN) == 2
     assert preflight.processes({"x": {"cpus": 8, "memory_mb": 16384}}) == 8
+
+
+def test_without_hosts_nothing_is_asked_of_ec2(run):
+    client, stubber = stubbed("sts")
+    stubber.add_response("get_caller_identity", {"Account": "123456789012"})
+
+    # Any other client would be a KeyError.
+    found = run("preflight", {"sts": client}, **GIVEN | {"hosts": None, "database": None})
+
+    assert (found["account"], found["zones"]) == ("123456789012", [])

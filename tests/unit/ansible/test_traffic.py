@@ -26,6 +26,8 @@ FIGURES = {
     "box_pages": 100, "apart_pages": 80, "balanced_pages": 75, "light_pages": 150,
     "database_pages": 150, "cached_share": 0.2, "peak": 3, "busy": 0.6, "cdn_hits": 0.9,
     "connections_per_page": 0.2, "session_reads_per_page": 1, "session_writes_per_picture": 2,
+    "row_reads_per_page": 4, "row_writes_per_picture": 10,
+    "function_page_seconds": 0.04, "function_picture_seconds": 0.5,
     "system_gib": 8, "free_share": 0.2, "hourly_dumps": 80, "daily_dumps": 35,
     "dump_mib_second": 125, "volume_gib_most": 16384, "database_gib_most": 65536,
 }  # fmt: skip
@@ -258,5 +260,6 @@ def test_your_own_traffic_is_reckoned_line_by_line():
 
     assert done.returncode == 0, done.stderr
     # As `make stage1` says it: host, disk, address and zone.
-    assert "stage 1: 20.93 a month  the cheapest that carries it" in done.stdout
+    assert "stage 1: 20.93 a month" in done.stdout
+    assert "stage 6: 0.52 a month  the cheapest that carries it" in done.stdout
     assert "15.18  1 x t3.small" in done.stdout

@@ -456,9 +456,9 @@ def test_every_provider_can_be_found_and_retired_or_goes_with_something_else():
     for axis, known in PROVIDERS["providers"].items():
         for name, provider in known.items():
             known = {"role", "place", "found", "retire"}
-            who = {"leaves", "needs", "hands", "members", "lost"}
+            who = {"leaves", "hands", "members", "lost"}
             assert set(provider) - who in (set(), known), name
-            assert ("hands" in provider) == (axis == "compute")
+            assert ("hands" in provider) == (axis == "compute" and name != "functions")
             if "role" in provider:
                 tasks = ROOT / "roles" / provider["role"] / "tasks"
                 assert (tasks / f"{provider['retire']}.yml").exists(), (axis, name)
@@ -617,3 +617,98 @@ def test_a_database_takes_as_many_connections_as_its_memory_has_room_for():
     )
 
     assert small < 112 < 400 < medium < 450
+
+
+# --- functions ---------------------------------------------------------------------------------
+
+FUNCTIONS = {
+    "stage": 6,
+    "site_url": "https://mustache.example.com",
+    "pictures_url": "",
+    "hosts_boundary": "",
+    "hostvars": {
+        "localhost": {
+            "aws_account": ACCOUNT,
+            "release": {"name": "1.0.0-0f"},
+            "cdn_result": {"arn": f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"},
+        }
+    },
+    "parameters_result": {
+        "found": {
+            "SECRET_KEY": "(secret)",
+            "SITE_URL": "https://mustache.example.com",
+            "PROXY": "cdn,nginx",
+            "DATABASE_URL": "postgres://mustache@db/mustache",
+            "ROWS": "dynamodb",
+            "PICTURE_STORE_SECOND": "database",
+        }
+    },
+}
+
+
+def test_functions_are_told_where_secrets_are_and_nothing_of_a_database():
+    told = wired("functions_environment", **FUNCTIONS)
+
+    assert told == {
+        "SITE_URL": "https://mustache.example.com",
+        "ROWS": "dynamodb",
+        "PROXY": "cdn,gateway",
+        "RELEASE": "1.0.0-0f",
+        "SECRET_KEY_PARAMETER": "/mustache/production/web/SECRET_KEY",
+        "CDN_SECRETS_PARAMETER": "/mustache/production/web/CDN_SECRETS",
+        "DIRECT_UPLOADS_OVER": "4000000",
+        "DIRECT_DOWNLOADS_OVER": "4000000",
+    }
+
+
+def test_functions_may_read_those_secrets_and_the_boundary_leaves_them_that():
+    statements = wired("functions_statements", **FUNCTIONS)
+    secrets = next(each for each in statements if each["Action"] == "ssm:GetParameters")
+
+    assert [arn.rpartition(":")[2] for arn in secrets["Resource"]] == [
+        "parameter/mustache/production/web/SECRET_KEY",
+        "parameter/mustache/production/web/CDN_SECRETS",
+    ]
+    boundary = json.loads((ROOT / "docs/aws-boundary.json").read_text())["Statement"]
+    bounded = [
+        (action, resource)
+        for each in boundary
+        for action in listed(each["Action"])
+        for resource in listed(each["Resource"])
+    ]
+    for each in statements:
+        for action in listed(each["Action"]):
+            for resource in listed(each["Resource"]):
+                assert any(
+                    action == may and fnmatchcase(resource, pattern) for may, pattern in bounded
+                ), f"{action} on {resource}"
+
+
+@pytest.mark.parametrize(
+    ("stage", "noted", "entry", "now"),
+    [
+        (1, {}, "host", "host"),
+        (4, {}, "balancer", "balancer"),
+        (6, {}, "api", "api"),
+        (6, {"front": "cdn", "stores": {}}, "api", "balancer"),
+        (6, {"front": "cdn", "entry": "balancer", "stores": {}}, "api", "balancer"),
+        (4, {"front": "cdn", "entry": "api", "stores": {}}, "balancer", "api"),
+    ],
+)
+def test_who_takes_requests_to_the_app_and_who_does_until_now(stage, noted, entry, now):
+    given = {"stage": stage, "hostvars": {"localhost": {"aws_account": ACCOUNT, "noted": noted}}}
+
+    assert wired("entry", **given) == entry
+    assert wired("entry_now", **given) == now
+
+
+def test_a_distribution_stays_with_what_serves_until_the_next_one_does():
+    def origin(**noted):
+        here = {"aws_account": ACCOUNT, "noted": {"stores": {}} | noted}
+        given = {"lb_result": {"dns_name": "lb"}, "api_result": {"dns_name": "api"}}
+        return wired("cdn_origin", stage=6, hostvars={"localhost": here}, **given)
+
+    assert origin() == "api"
+    assert origin(front="address", entry="host") == "api"
+    assert origin(front="cdn", entry="balancer") == ""
+    assert origin(front="cdn", entry="api") == "api"

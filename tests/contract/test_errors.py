@@ -70,9 +70,10 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(site, visitor):
         assert raw(site, "POST", path, headers).status == 413, path
 
 
-def test_a_picture_as_large_as_the_page_allows_is_looked_at(visitor):
+def test_a_picture_as_large_as_the_form_takes_is_looked_at(visitor):
+    """What is larger, up to what the page allows, goes another way: test_direct_upload.py."""
     [form] = visitor.page("/").all("form", enctype="multipart/form-data")
-    answer = visitor.upload_response(bytes(int(form["data-max-bytes"])))
+    answer = visitor.upload_response(bytes(int(form["data-plain-bytes"])))
     explained(answer, 415, "unsupported_picture")
 
 

@@ -3,6 +3,8 @@
 The visitor's address is the one that the gateway saw, or the CDN before it: edge.py.
 """
 
+from urllib.parse import quote
+
 from apig_wsgi import make_lambda_handler
 
 from service.functions import environment
@@ -31,7 +33,8 @@ answer = load()
 
 
 def handler(event: dict, context) -> dict:
-    answered = answer(event, context)
+    # An HTTP API gives the path decoded, and apig-wsgi decodes it: "é" would be no byte of WSGI's.
+    answered = answer(event | {"rawPath": quote(event["rawPath"], errors="replace")}, context)
     if event["requestContext"]["http"]["method"] == "HEAD":
         answered |= {"body": "", "isBase64Encoded": False}  # as any web server leaves it out
     return answered

@@ -110,7 +110,8 @@ def test_a_query_and_odd_characters_arrive():
     answered = ask("/mustachify", query="src=x&style=no%20such")
     assert answered["statusCode"] == 404
     assert "no style of that name" in answered["body"]
-    assert ask("/p/%C3%A4%2f")["statusCode"] == 404
+    for path in ("/p/ä/", "/p/\U000da98a\ufffd", "/p/%C3%A4", "/p/100%", "/p/a?b#c"):
+        assert ask(path)["statusCode"] == 404, path
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ description:
     alarm has rung by then. When one does, all is led back to the version of before, and the module
     fails.
   - A part that a run left behind, which was cut off, ends with the next one.
+  - With O(description) it leads back - to the newest version that says so of itself and is older
+    than the one that serves, if there is one.
 notes:
   - "Gap in the collections: M(amazon.aws.lambda_alias) knows no weights, so it can lead everybody
     to a version or nobody, and shows no diff."
@@ -23,7 +25,11 @@ options:
     type: str
     required: true
   version:
-    description: Number of the version. Needed with O(state=present).
+    description: Number of the version. This or O(description) is needed with O(state=present).
+    type: str
+  description:
+    description: What the version says of itself. Where the alias leads to such a one already, or
+      no older version is one, nothing is done.
     type: str
   first_percent:
     description: Share of the invocations, in percent, that the version gets first. V(0) for all at
@@ -59,6 +65,12 @@ EXAMPLES = r"""
     name: live
     version: "7"
 
+- name: Go back to release 1.4.0, if one of the last versions is of it
+  lambda_alias_move:
+    function: shop-pages
+    name: live
+    description: 1.4.0
+
 - name: Let a tenth have it for five minutes first
   lambda_alias_move:
     function: shop-pages
@@ -80,6 +92,11 @@ previous:
   returned: always
   type: str
   sample: "6"
+version:
+  description: The version that it leads to now; empty when there is no alias.
+  returned: always
+  type: str
+  sample: "7"
 """
 
 import time
@@ -123,6 +140,24 @@ def lead(client, module, version, parts):
     )
 
 
+def earlier(client, module, alias):
+    """The newest version that says the description of itself and is older than the one that
+    serves, which is the answer if it says so too or none does."""
+    serving = alias.get("FunctionVersion", "")
+    name = {"FunctionName": module.params["function"]}
+    pages = client.get_paginator("list_versions_by_function").paginate(**name)
+    found = [each for page in pages for each in page["Versions"] if each["Version"].isdigit()]
+    said = {each["Version"]: each["Description"] for each in found}
+    if not serving or said[serving] == module.params["description"]:
+        return serving
+    older = [
+        version
+        for version, description in said.items()
+        if description == module.params["description"] and int(version) < int(serving)
+    ]
+    return max(older, key=int, default=serving)
+
+
 def ringing(cloudwatch, names):
     """Which of the alarms ring."""
     if not names:
@@ -160,7 +195,9 @@ def try_a_part(client, module, before):
 def ensure_present(client, module):
     params = module.params
     alias = read(client, module)
-    before, wanted = shown(alias), {params["version"]: 100}
+    if params["description"] is not None:
+        params["version"] = earlier(client, module, alias)
+    before, wanted = shown(alias), {params["version"]: 100} if params["version"] else {}
     changed = before != wanted
     if changed and not module.check_mode:
         if not alias:
@@ -178,6 +215,7 @@ def ensure_present(client, module):
         "changed": changed,
         "arn": alias.get("AliasArn", ""),
         "previous": next(iter(before), ""),
+        "version": params["version"],
         "diff": {"before": before, "after": wanted},
     }
 
@@ -190,6 +228,7 @@ def ensure_absent(client, module):
         "changed": before != {},
         "arn": "",
         "previous": next(iter(before), ""),
+        "version": "",
         "diff": {"before": before, "after": {}},
     }
 
@@ -200,12 +239,14 @@ def main():
             "function": {"type": "str", "required": True},
             "name": {"type": "str", "required": True},
             "version": {"type": "str"},
+            "description": {"type": "str"},
             "first_percent": {"type": "int", "default": 0},
             "first_seconds": {"type": "int", "default": 120},
             "alarms": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        required_if=[("state", "present", ["version"])],
+        required_if=[("state", "present", ["version", "description"], True)],
+        mutually_exclusive=[("version", "description")],
         supports_check_mode=True,
     )
     client = module.client("lambda")

@@ -245,6 +245,28 @@ def test_an_alias_is_made_moved_and_led_back(run, aws):
     ]
 
 
+def back(run, aws, description, check_mode=False):
+    options = {"function": "shop-pages", "name": "live", "description": description}
+    return run("lambda_alias_move", aws, check_mode, **options)
+
+
+def test_back_is_to_the_newest_version_before_that_is_of_the_release(run, aws, release):
+    for text, timeout in (("one", 30), ("one", 31), ("two", 30), ("one", 32)):
+        keep(run, aws, release(text, timeout=timeout))
+    assert not back(run, aws, "one")["changed"]  # nobody is led anywhere yet
+    move(run, aws, "3")
+    assert not back(run, aws, "none such")["changed"]
+    assert not back(run, aws, "two")["changed"]
+
+    there = back(run, aws, "one", check_mode=True)
+    assert (there["version"], there["previous"], live(aws)[0]) == ("2", "3", "3")
+    assert back(run, aws, "one")["changed"]
+
+    assert live(aws)[0] == "2"
+    assert not back(run, aws, "one")["changed"]
+    assert not back(run, aws, "two")["changed"]  # newer: nobody has seen that it gets ready
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """Time that passes only while somebody waits; what happens meanwhile is a list of calls."""

@@ -164,7 +164,7 @@ test-ladder: test-packages ## the ladder up and down with visitors on the site (
 .PHONY: test-rights
 test-rights: test-packages ## the stages as somebody with docs/aws-policy*.json only (not in `make test`)
 	MUSTACHE_DEPLOYER=1 pytest tests/cloud/test_stage1.py tests/cloud/test_stages.py \
-		tests/cloud/test_adapt.py $(LANES)
+		tests/cloud/test_adapt.py tests/cloud/test_serverless.py $(LANES)
 
 .PHONY: test-modules
 test-modules: test-packages ## modules whose resources take minutes to come and go (not in `make test`)

@@ -70,10 +70,15 @@ def forwarded(meta: dict) -> Visit:
     return Visit(parsed(client.strip()), known_scheme(meta.get("HTTP_X_FORWARDED_PROTO")))
 
 
+def by_cdn(meta: dict) -> bool:
+    """Whether it is the CDN who asks."""
+    given = meta.get("HTTP_X_CDN_SECRET", "")
+    return any(constant_time_compare(given, secret) for secret in settings.CDN_SECRETS)
+
+
 def through_cdn(meta: dict, visit: Visit) -> Visit:
     """As the CDN saw the visitor, if it is the CDN who asks."""
-    given = meta.get("HTTP_X_CDN_SECRET", "")
-    if not any(constant_time_compare(given, secret) for secret in settings.CDN_SECRETS):
+    if not by_cdn(meta):
         return visit
     viewer = meta.get("HTTP_CLOUDFRONT_VIEWER_ADDRESS", "").rpartition(":")[0]
     scheme = known_scheme(meta.get("HTTP_CLOUDFRONT_FORWARDED_PROTO"))
@@ -105,6 +110,11 @@ def visit(meta: dict) -> Visit:
     return through_cdn(meta, seen) if behind_cdn() else seen
 
 
+def detour(meta: dict) -> bool:
+    """Whether somebody passed the CDN by. A gateway lets everybody in; a balancer has a rule."""
+    return settings.PROXY == [CDN, "gateway"] and not by_cdn(meta)
+
+
 def wrong(proxy: list[str]) -> str | None:
     """What is wrong with such a PROXY, or None."""
     inner = proxy[1:] if proxy[:1] == [CDN] else proxy
@@ -121,6 +131,7 @@ class EdgeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         seen = visit(request.META)
+        request.detour = detour(request.META)
         for name in CLAIMS:
             request.META.pop(name, None)
         request.META["REMOTE_ADDR"] = seen.client

@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 
+from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
@@ -54,6 +55,18 @@ class RequestMiddleware:
                 "view": view,
             },
         )
+
+
+class DetourMiddleware:
+    """Refuses who passed by the CDN. Health is asked without it, and answered before this."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.detour:
+            return errors.error(request, 403, f"This site is at {settings.SITE_URL}.")
+        return self.get_response(request)
 
 
 class HeadersMiddleware:

@@ -277,6 +277,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "service.middleware.HeadersMiddleware",
+    "service.middleware.DetourMiddleware",
     "service.admission.AdmissionMiddleware",
     "service.bodies.BodyMiddleware",
     "service.cookies.CookieNamesMiddleware",

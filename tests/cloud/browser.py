@@ -1,6 +1,7 @@
 """A visitor with headless Chromium."""
 
 import io
+import os
 import re
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -46,6 +47,27 @@ def upload(project, page, screenshot):
     assert {left, right} <= set(LOWER_FACE[0])
     assert {top, bottom} <= set(LOWER_FACE[1])
     return urlsplit(page.url).path
+
+
+def upload_large(page):
+    """Bring one that no function takes in a request: its bytes go to the bucket, from the page."""
+    sent = []
+    page.on("requestfinished", lambda request: sent.append((request.method, request.url)))
+    page.goto("/")
+    noise = Image.frombytes("RGB", (1600, 1200), os.urandom(3 * 1600 * 1200))
+    out = io.BytesIO()
+    noise.save(out, "PNG", compress_level=0)
+    file = {"name": "large.png", "mimeType": "image/png", "buffer": out.getvalue()}
+    page.set_input_files("#image", [file])
+    page.get_by_role("button", name="Grow the mustache").click()
+    page.wait_for_url(re.compile(r"/p/[\w-]{16}$"))
+    site = urlsplit(page.url).netloc
+    elsewhere = {
+        urlsplit(url).path
+        for method, url in sent
+        if method == "POST" and urlsplit(url).netloc != site
+    }
+    assert len(elsewhere) == 1, sent
 
 
 def shown(project, image):

@@ -144,6 +144,16 @@ def test_the_client_is_whom_the_believed_ones_saw(settings, caplog, proxy, heade
     assert caplog.records[-1].client == client
 
 
+def test_who_passes_the_cdn_by_is_refused_and_health_is_not_asked_by_it(settings):
+    settings.PROXY, settings.CDN_SECRETS = ["cdn", "gateway"], ["s" * 32]
+    refused = ask("/gallery", **{"accept": "application/json"})
+    assert refused["statusCode"] == 403
+    assert settings.SITE_URL in json.loads(refused["body"])["detail"]
+    assert upload(b"x", **{"x-cdn-secret": "t" * 32})["statusCode"] == 403
+    assert ask("/readyz")["statusCode"] == ask("/healthz")["statusCode"] == 200
+    assert ask("/gallery", **{"x-cdn-secret": "s" * 32})["statusCode"] == 200
+
+
 def test_secrets_are_read_from_the_parameters_that_are_named(monkeypatch):
     client = boto3.client(
         "ssm", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"

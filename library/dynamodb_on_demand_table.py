@@ -120,12 +120,17 @@ def read(client, name):
         return {}
 
 
+def recoverable(client, name):
+    """Whether it can be restored to any moment: of such a one AWS keeps a backup when it goes."""
+    backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups.get("PointInTimeRecoveryDescription", {})
+    return recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
+
+
 def look(client, table):
     """The table by our names."""
     name = {"TableName": table["TableName"]}
     expiry = client.describe_time_to_live(**name)["TimeToLiveDescription"]
-    backups = client.describe_continuous_backups(**name)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {})
     tags = client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
     on = expiry["TimeToLiveStatus"] in ("ENABLING", "ENABLED")
     keys = {each["KeyType"]: each["AttributeName"] for each in table["KeySchema"]}
@@ -136,7 +141,7 @@ def look(client, table):
         "sort_type": types.get(keys.get("RANGE")),
         "on_demand": table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
         "expiry": expiry["AttributeName"] if on else None,
-        "recovery": recovery.get("PointInTimeRecoveryStatus") == "ENABLED",
+        "recovery": recoverable(client, table["TableName"]),
         "deletion_protection": table.get("DeletionProtectionEnabled", False),
         "tags": boto3_tag_list_to_ansible_dict(tags),
     }
@@ -259,6 +264,9 @@ def ensure_absent(client, module):
     table = read(client, name)
     going = table.get("TableStatus") == "DELETING"
     protected = table.get("DeletionProtectionEnabled", False)
+    before = {"items": table["ItemCount"]} if table else {}
+    if table and not going:
+        before["recovery"] = recoverable(client, name)
     if protected and module.params["deletion_protection"]:
         module.fail_json(
             msg=f"The table {name} is protected from deletion: deletion_protection=false takes the "
@@ -274,7 +282,7 @@ def ensure_absent(client, module):
     return {
         "changed": bool(table) and not going,
         "arn": "",
-        "diff": {"before": {"items": table["ItemCount"]} if table else {}, "after": {}},
+        "diff": {"before": before, "after": {}},
     }
 
 

@@ -125,10 +125,19 @@ def described(stubber, status="ACTIVE", **more):
     stubber.add_response("describe_table", {"Table": table}, {"TableName": OURS["name"]})
 
 
+RECOVERABLE = {
+    "ContinuousBackupsDescription": {
+        "ContinuousBackupsStatus": "ENABLED",
+        "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"},
+    }
+}
+
+
 def test_the_protection_is_off_before_the_table_goes(run):
     client, stubber = stubbed("dynamodb")
-    for _ in range(2):
-        described(stubber, DeletionProtectionEnabled=True)
+    described(stubber, DeletionProtectionEnabled=True)
+    stubber.add_response("describe_continuous_backups", RECOVERABLE)
+    described(stubber, DeletionProtectionEnabled=True)
     stubber.add_response("update_table", {})
     described(stubber, "UPDATING", DeletionProtectionEnabled=False)
     described(stubber, DeletionProtectionEnabled=True)  # an answer of before
@@ -140,7 +149,7 @@ def test_the_protection_is_off_before_the_table_goes(run):
     result = remove(run, client, deletion_protection=False)
 
     assert result["changed"]
-    assert result["diff"]["before"] == {"items": 3}
+    assert result["diff"]["before"] == {"items": 3, "recovery": True}
     stubber.assert_no_pending_responses()
 
 

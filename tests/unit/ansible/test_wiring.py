@@ -549,6 +549,21 @@ def test_with_a_group_there_are_no_fixed_hosts_and_a_builder_only_where_no_image
 
 
 @pytest.mark.parametrize(
+    ("provider", "leaving"), [("hosts", ["web-2"]), ("group", []), ("functions", [])]
+)
+def test_hosts_stay_until_a_group_or_functions_have_taken_over(provider, leaving):
+    [drain] = yaml.safe_load((ROOT / "playbooks/phases/drain.yml").read_text())
+    there = [{"name": "web-1"}, {"name": "web-2"}]
+    given = {
+        "web_provider": provider,
+        "web_found": there,
+        "web_result": {"instances": there[:1] if provider == "hosts" else []},
+        "leaving": trusted(drain["vars"]["leaving"]),
+    }
+    assert [each["name"] for each in wired("leaving", **given)] == leaving
+
+
+@pytest.mark.parametrize(
     ("groups", "hands", "manager"),
     [
         ({"role_web": ["w"], "role_builder": ["b"], "role_asg": ["i-1"]}, ["b", "w"], "b"),

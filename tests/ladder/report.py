@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.ladder.log import OK, READ, WRITE, Log, Request, Summary
 
+SHOWN_PROBLEMS = 20
+GOOD = "All as promised."
 SHOWN_ERRORS = 10
 
 
@@ -82,7 +84,9 @@ class Report:
             if len(span.errors) > SHOWN_ERRORS:
                 lines.append(f"    and {len(span.errors) - SHOWN_ERRORS} more")
         lines.append(f"{self.uploads} uploads were acknowledged, {self.sessions} sessions started.")
-        lines += [f"WRONG  {problem}" for problem in self.problems] or ["All as promised."]
+        lines += [f"WRONG  {each}" for each in self.problems[:SHOWN_PROBLEMS]] or [GOOD]
+        if len(self.problems) > SHOWN_PROBLEMS:
+            lines.append(f"WRONG  {len(self.problems) - SHOWN_PROBLEMS} more: report.json has all")
         return "\n".join(lines) + "\n"
 
     def write(self, directory: Path, log: Log) -> None:

@@ -50,6 +50,13 @@ options:
   lb_name:
     description: Name of an Application Load Balancer that is to run.
     type: str
+  function_name:
+    description: Name of a Lambda function that is to have O(concurrency) of its own.
+    type: str
+  concurrency:
+    description: How many invocations of it are to run at once, which nobody else gets.
+    type: int
+    default: 0
   boundary:
     description: ARN of the policy that bounds the hosts' role. It has to be there.
     type: str
@@ -193,12 +200,26 @@ def look(module):
             if each["Type"] == "application" and each["LoadBalancerName"] != wanted["lb_name"]
         ]
         yield quota("load balancers", len(others), 1)
+    if wanted["function_name"]:
+        yield concurrency(module.client("lambda"), wanted["function_name"], wanted["concurrency"])
     if wanted["boundary"]:
         yield boundary(module.client("iam"), wanted["boundary"])
     for name, text in wanted["policies"].items():
         yield policy(module.client("accessanalyzer"), name, text)
     if wanted["hosted_zone"]:
         yield zone(module.client("route53"), wanted["hosted_zone"], wanted["hosted_zone_state"])
+
+
+def concurrency(client, name, more):
+    """Of what the account has, less what other functions have reserved for themselves."""
+    told = client.get_account_settings()["AccountLimit"]
+    most, free = told["ConcurrentExecutions"], told["UnreservedConcurrentExecutions"]
+    try:
+        own = client.get_function_concurrency(FunctionName=name)
+    except is_boto3_error_code("ResourceNotFoundException"):
+        own = {}
+    others = most - free - own.get("ReservedConcurrentExecutions", 0)
+    return readiness.concurrency(most, others, more)
 
 
 def zone(route53, name, state):
@@ -252,6 +273,8 @@ def main():
             },
             "db_identifier": {"type": "str"},
             "lb_name": {"type": "str"},
+            "function_name": {"type": "str"},
+            "concurrency": {"type": "int", "default": 0},
             "boundary": {"type": "str", "default": ""},
             "policies": {"type": "dict", "default": {}},
             "tags": {"type": "dict", "default": {}},

@@ -2,6 +2,8 @@
 
 import re
 
+UNRESERVED = 100  # PutFunctionConcurrency refuses to leave less to the account's other functions
+
 
 def of_others(resources, tags):
     """Of EC2's ``resources`` those that do not carry all of ``tags``."""
@@ -28,6 +30,12 @@ def quota(what, limit, used, more):
     if used + more <= limit:
         return [line], []
     return [line], [f"{line}: ask for more in the Service Quotas console"]
+
+
+def concurrency(most, others, more):
+    """Of Lambda: what nobody has reserved may not be less than ``UNRESERVED``."""
+    findings, problems = quota("Lambda functions at once", most, others, more + UNRESERVED)
+    return [f"{each}, of which {UNRESERVED} have to stay free" for each in findings], problems
 
 
 def image(name, owner, images):

@@ -131,3 +131,27 @@ def test_who_may_not_ask_access_analyzer_is_told_so(module):
     stubber.add_client_error("validate_policy", "AccessDeniedException")
 
     assert "not judged" in module.policy(analyzer, "p", "{}")[0][0]
+
+
+@pytest.mark.parametrize(
+    ("most", "unreserved", "own", "problem"),
+    [
+        (1000, 1000, None, False),
+        (1000, 850, 100, False),  # 50 are others'
+        (1000, 140, 50, True),  # 810 are others'
+        (10, 10, None, True),  # as new accounts have it
+    ],
+)
+def test_functions_leave_a_hundred_to_others(module, most, unreserved, own, problem):
+    client, stubber = stubbed("lambda")
+    limit = {"ConcurrentExecutions": most, "UnreservedConcurrentExecutions": unreserved}
+    stubber.add_response("get_account_settings", {"AccountLimit": limit})
+    if own is None:
+        stubber.add_client_error("get_function_concurrency", "ResourceNotFoundException")
+    else:
+        stubber.add_response("get_function_concurrency", {"ReservedConcurrentExecutions": own})
+
+    [finding], problems = module.concurrency(client, "shop-http", 100)
+
+    assert "100 have to stay free" in finding
+    assert bool(problems) == problem

@@ -564,6 +564,15 @@ def test_hosts_stay_until_a_group_or_functions_have_taken_over(provider, leaving
 
 
 @pytest.mark.parametrize(
+    ("groups", "left"),
+    [({}, False), ({"role_web": ["w"]}, True), ({"role_asg": ["i-1"], "role_web": []}, True),
+     ({"role_web": []}, False)],
+)  # fmt: skip
+def test_hosts_that_functions_take_over_from_get_the_rights_that_the_move_needs(groups, left):
+    assert wired("web_hosts_left", web_provider="functions", groups=groups) is left
+
+
+@pytest.mark.parametrize(
     ("groups", "hands", "manager"),
     [
         ({"role_web": ["w"], "role_builder": ["b"], "role_asg": ["i-1"]}, ["b", "w"], "b"),

@@ -4,9 +4,9 @@ DOCUMENTATION = r"""
 name: load_result
 short_description: How busy a site would be, by a load test of it
 description:
-  - Reads what C(python -m benchmarks.load) has written. The hosts are taken to be as busy as the
-    busiest hour of the traffic is of what the test has shown the site to carry.
-positional: traffic, capacity
+  - Reads what C(python -m benchmarks.load) has written. The hosts, or the functions, are taken to
+    be as busy as the busiest hour of the traffic is of what the test has shown the site to carry.
+positional: traffic, capacity, functions
 options:
   _input:
     description: The result of the test.
@@ -20,6 +20,10 @@ options:
     description: The figures of C(group_vars/all/traffic.yml), each with its C(value).
     type: dict
     required: true
+  functions:
+    description: Of a site on functions their C(concurrency), and the C(rate) of the API.
+    type: dict
+    default: {}
 author: Simple Mustache Service
 """
 
@@ -43,7 +47,7 @@ _value:
 SECONDS = 730 * 3600
 
 
-def load_result(test, traffic, capacity):
+def load_result(test, traffic, capacity, functions=None):
     figures = {name: figure["value"] for name, figure in capacity.items()}
     if not test["carried"]:
         raise ValueError(f"{test['label']}: the test has found no number of users that is carried")
@@ -53,19 +57,37 @@ def load_result(test, traffic, capacity):
     steps = sorted(test["steps"], key=lambda step: step["users"])
     step = next((step for step in steps if step["users"] >= users), steps[-1])
     a_page = step["requests_per_second"] * figures["page_every"] / step["users"]
+    share = users / test["carried"]
+    served = {
+        "requests": pages * a_page,
+        "failed": step["failed"] / max(step["requests"], 1),
+        "p95": step["p95"] / 1000,
+    }
     return {
         "start": test["date"],
         "end": test["date"],
         "carried": test["carried"] / figures["page_every"],
-        "hosts": {"cpu": 100 * users / test["carried"]},
+        "hosts": {"cpu": None if functions else 100 * share},
         "group": {},
-        "balancer": {
-            "requests": pages * a_page,
-            "failed": step["failed"] / max(step["requests"], 1),
-            "p95": step["p95"] / 1000,
-        },
+        "balancer": {} if functions else served,
+        **on_functions(functions, served, share),
         "database": {},
         "cache": {},
+    }
+
+
+def on_functions(functions, served, share):
+    if not functions:
+        return {"api": {}, "functions": {}}
+    concurrency = functions["concurrency"]
+    return {
+        "api": served | {"rate": functions["rate"]},
+        "functions": {
+            "concurrency": concurrency,
+            "concurrent": concurrency * share if concurrency else None,
+            "seconds": None,
+            "throttled": 0,
+        },
     }
 
 

@@ -5,7 +5,8 @@ name: measured_traffic
 short_description: What a month's traffic would be, by how busy a site is
 description:
   - Takes the busiest five minutes for the busiest hour of a month, from the requests that a
-    balancer has led to the hosts, or else from what the hosts' processors did.
+    balancer has led to the hosts or an API to the functions, or else from what the hosts'
+    processors did.
 positional: site, traffic, capacity, cpus
 options:
   _input:
@@ -54,7 +55,7 @@ KB = 1000
 
 
 def requests_of_a_page(site, figures):
-    """Those that reach the hosts."""
+    """Those that reach the hosts, or the functions."""
     requests = 1
     requests += figures["page_static_requests"] if site["front"] != "cdn" else 0
     requests += figures["page_picture_requests"] if site["stores"]["files"] == "database" else 0
@@ -62,8 +63,8 @@ def requests_of_a_page(site, figures):
 
 
 def pages_a_second(load, site, figures, cpus):
-    if load["balancer"]:
-        return load["balancer"]["requests"] / requests_of_a_page(site, figures)
+    if front := load["balancer"] or load["api"]:
+        return front["requests"] / requests_of_a_page(site, figures)
     hosts = load["hosts"]
     cores = hosts["count"] * cpus[hosts["type"].split(", ")[0].rpartition(".")[2]]
     return (hosts["cpu"] or 0) / 100 * cores / site["page_seconds"]

@@ -12,7 +12,8 @@ options:
     description:
       - C(front) and C(stores) of the site, the C(type) of its C(hosts), and the C(class) of its
         C(database), where that is apart. Or, instead of hosts, the C(memory_mb) and the
-        C(concurrency) of its C(functions), which an API stands before.
+        C(concurrency) of its C(functions), and the C(rate) of requests a second of the API before
+        them.
     type: dict
     required: true
   traffic:
@@ -154,7 +155,7 @@ def of_functions(functions, traffic, figures):
     pages, pictures = traffic["pages_per_month"], traffic["pictures_per_month"]
     seconds = pages * figures["function_page_seconds"]
     seconds += pictures * figures["function_picture_seconds"]
-    at_once = figures["peak"] * seconds / HOURS / 3600
+    at_once, asked = (figures["peak"] * each / HOURS / 3600 for each in (seconds, pages + pictures))
     return {
         "function_requests": pages + pictures,
         "function_gib_seconds": seconds * int(functions["memory_mb"]) / 1024,
@@ -163,7 +164,13 @@ def of_functions(functions, traffic, figures):
         "hosts": 0,
         "needs": {},
         "host_cpu_hours": 0,
-        "limits": {"concurrency of the functions": at_once / int(functions["concurrency"])},
+        "limits": {
+            # On average of the hour: at moments it is more.
+            "concurrency of the functions": at_once
+            / figures["busy"]
+            / int(functions["concurrency"]),
+            "requests to the API": asked / (1 - figures["free_share"]) / int(functions["rate"]),
+        },
     }
 
 

@@ -20,8 +20,9 @@ options:
     required: true
   offers:
     description: Of each stage what it costs in a C(month), what it C(adds), how many hosts it has
-      at most (C(hosts)) and what one costs (C(host_month)), and the C(usage) that this load is
-      there, as P(monthly_usage#filter) says it.
+      at most (C(hosts), none on functions) and what one costs (C(host_month)), the C(concurrency)
+      of its C(functions), if any, and the C(rate) of their API, and the C(usage) that this load
+      is there, as P(monthly_usage#filter) says it.
     type: list
     elements: dict
     required: true
@@ -47,12 +48,14 @@ _value:
   description:
     - The C(verdict), C(climb) (visitors notice, or soon do), C(prepare) (above what is to be used
       in a busy hour), C(stay) or C(descend) (the stage below would be half idle and costs less);
-      C(why); the C(stage) to go to, if any; and C(hosts), how many would do at this stage, if
-      more would.
+      C(why); the C(stage) to go to, if any; C(hosts), how many would do at this stage, if more
+      would; C(settings), the variables of a stage on functions, the one to go to or else this
+      one, that would hold it back, each with a value that would do; and C(cheapest), the cheapest
+      stage that carries this load.
     - C(resources), what is measured, the fullest first, each with its C(share) and what of it may
       be used, C(most).
-    - C(stages), each with C(full) (1 is all that may be used), C(fullest) and C(change) of the
-      bill.
+    - C(stages), each with C(full) (1 is all that may be used), C(fullest), C(change) of the bill,
+      its C(settings), and whether it C(carries) the load, at most with these.
     - C(saturated), whether there may be more load than the site could serve.
   type: dict
 """
@@ -72,8 +75,16 @@ LEAST_CPU = 5
 
 HOSTS, DATABASE = "processors of the hosts", "processors of the database"
 NETWORK = "network of the hosts"
+CONCURRENCY, REQUESTS = "concurrency of the functions", "requests to the API"
+# What a site on functions has of that is a setting, and costs nothing: it can be raised.
+SETTINGS = {CONCURRENCY: "page_concurrency", REQUESTS: "api_rate_limit"}
 # Of one host: there, more hosts do not help; of many it is reckoned with their number.
 OF_ONE_HOST = ("processors of the host", "network of the host")
+
+
+def served(load):
+    """What is known of requests, by who hands them to the site; nothing of a host alone."""
+    return load["balancer"] or load["api"]
 
 
 def resources(load, figures, limits):
@@ -92,6 +103,9 @@ def resources(load, figures, limits):
         note(HOSTS, hosts["cpu"] / 100 * grown, busy)
     if hosts.get("gbit") is not None and limits["gbit"]:
         note(NETWORK, hosts["gbit"] / limits["gbit"] * grown, 1)
+    for what, most in function_limits(load["functions"] | load["api"]).items():
+        value = load["api"]["requests"] if what == REQUESTS else load["functions"]["concurrent"]
+        note(what, None if value is None else value / most, room)
     if database:
         cpu, connections, free = (database[key] for key in ("cpu", "connections", "free_gib"))
         note(DATABASE, None if cpu is None else cpu / 100, busy)
@@ -102,6 +116,12 @@ def resources(load, figures, limits):
     if load["cache"] and load["cache"]["cpu"] is not None:
         note("processors of the cache", load["cache"]["cpu"] / 100, busy)
     return sorted(found, key=lambda each: -each["full"])
+
+
+def function_limits(has):
+    """What functions and their API take at most; tables take what comes."""
+    found = {CONCURRENCY: has.get("concurrency"), REQUESTS: has.get("rate")}
+    return {what: int(most) for what, most in found.items() if most}
 
 
 def modelled(offer):
@@ -115,7 +135,7 @@ def modelled(offer):
 def corrections(load, measured, model):
     """By how much this site's processors do, and its hosts send, more than the model thinks."""
     seen = {each["what"]: each["full"] for each in measured}
-    quiet = load["balancer"] and load["balancer"]["requests"] < LEAST_REQUESTS
+    quiet = served(load) and served(load)["requests"] < LEAST_REQUESTS
     found = {}
     for what, cpu in ((HOSTS, load["hosts"]["cpu"]), (DATABASE, load["database"].get("cpu"))):
         if not quiet and model.get(what) and cpu is not None and cpu >= LEAST_CPU:
@@ -135,26 +155,40 @@ def compared(stage, offers, load, measured):
         if offer is here:
             shares = {each["what"]: each["full"] for each in measured} or shares
         fullest = max(shares, key=shares.get)
+        limits = function_limits(offer["functions"])
+        least = 1
+        if offer is here:
+            # What is taken up does not show how much more there is to do.
+            limits, least = function_limits(load["functions"] | load["api"]), 2
+        needs = offer["usage"]["needs"]
         yield {
             **{key: offer[key] for key in ("stage", "adds", "users", "month", "hosts", "most")},
             "change": offer["month"] - here["month"],
             "full": shares[fullest],
             "fullest": fullest,
+            "carries": all(share <= 1 or what in SETTINGS for what, share in shares.items()),
+            "settings": {
+                SETTINGS[what]: math.ceil(limits[what] * max(share, least))
+                for what, share in shares.items()
+                if share > 1 and what in limits
+            },
             "needs": max(
-                offer["usage"]["needs"]["processors"] * factors.get(HOSTS, 1),
-                offer["usage"]["needs"]["network"] * factors.get(NETWORK, 1),
+                needs.get("processors", 0) * factors.get(HOSTS, 1),
+                needs.get("network", 0) * factors.get(NETWORK, 1),
             ),
         }
 
 
 def complaints(load, measured):
     """What visitors notice."""
-    balancer = load["balancer"]
-    if balancer and balancer["p95"] is not None and balancer["p95"] >= P95_SECONDS:
-        took = f"{balancer['p95']:.2f} s"
+    front = served(load)
+    if front and front["p95"] is not None and front["p95"] >= P95_SECONDS:
+        took = f"{front['p95']:.2f} s"
         yield f"95 of 100 requests took up to {took}, promised is {P95_SECONDS:g} s"
-    if balancer and balancer["failed"] > FAILED_SHARE:
-        yield f"{balancer['failed']:.1%} of the requests failed"
+    if front and front["failed"] > FAILED_SHARE:
+        yield f"{front['failed']:.1%} of the requests failed"
+    if (throttled := load["functions"].get("throttled", 0)) > 0:
+        yield f"{throttled:.1%} of the functions' runs were one too many at once"
     for each in measured:
         if each["share"] >= SATURATED:
             yield f"{each['what']}: {each['share']:.0%} in use"
@@ -169,11 +203,13 @@ def site_advice(load, stage, offers, capacity, limits):
     above = [each for each in stages if each["stage"] > stage]
     below = [each for each in stages if each["stage"] < stage]
     to, hosts, verdict = None, 0, "stay"
+    carrying = [each for each in stages if each["carries"]]
+    cheapest = min(carrying, key=lambda each: each["month"], default=None)
     if why or here["full"] > 1:
         verdict = "climb" if why else "prepare"
         better = min(above, key=lambda each: each["full"], default=None)
-        to = next((each for each in above if each["full"] <= 1), better)
-        if to and to["full"] >= here["full"]:
+        to = next((each for each in above if each["carries"]), better)
+        if to and not to["carries"] and to["full"] >= here["full"]:
             to = None
         if here["most"] == 0 and here["fullest"].endswith("of the hosts"):
             # Full hosts do not show how much more there is to do.
@@ -188,6 +224,8 @@ def site_advice(load, stage, offers, capacity, limits):
         "why": why,
         "stage": to["stage"] if to else None,
         "hosts": hosts,
+        "settings": (to or here)["settings"],
+        "cheapest": cheapest["stage"] if cheapest else None,
         "resources": measured,
         "stages": stages,
         "saturated": any(each["share"] >= SATURATED for each in measured),

@@ -5,11 +5,12 @@ DOCUMENTATION = r"""
 module: site_load
 short_description: Look how busy a site is, and since when it is at its stage
 description:
-  - Asks CloudWatch once about hosts, balancer, database and cache of a site, and says of each
-    what it was at most in the busiest five minutes of the time looked at, which are those with
-    about the most requests, or without a balancer all. Five minutes that have not ended do not
-    count.
-  - Where CloudWatch has nothing, as of a host that has just started, there is V(null).
+  - Asks CloudWatch once about hosts, balancer, API, functions, database and cache of a site, and
+    says of each what it was at most in the busiest five minutes of the time looked at, which are
+    those with about the most requests, or without a balancer or an API all. Five minutes that
+    have not ended do not count.
+  - Where CloudWatch has nothing, as of a host that has just started, or of a function that nobody
+    has invoked, there is V(null).
 notes:
   - "Gap in the collections: M(amazon.aws.cloudwatch_metric_alarm_info) reads alarms; no module
     reads metrics."
@@ -25,6 +26,14 @@ options:
     required: true
   balancer:
     description: Name of the load balancer, if there is one.
+    type: str
+    default: ""
+  api:
+    description: Name of the HTTP API, if there is one.
+    type: str
+    default: ""
+  function:
+    description: Name of the function that is behind the API, if there is one.
     type: str
     default: ""
   database:
@@ -93,6 +102,15 @@ load:
       description: C(requests) a second, the share that C(failed) with 5xx, and the 95th
         percentile of the hosts' answers in seconds, C(p95).
       type: dict
+    api:
+      description: C(requests) a second, the share that C(failed) with 5xx, and the 95th percentile
+        of the API's answers in seconds, C(p95); and how many requests a second it takes, C(rate).
+      type: dict
+    functions:
+      description: The C(concurrency) that is reserved for the function, how many runs of it there
+        were at once at most (C(concurrent)), the mean C(seconds) of a run, and the share that was
+        C(throttled) as there were too many.
+      type: dict
     database:
       description: C(class), C(multi_az), C(gib) of its disk, C(cpu) in percent, C(connections),
         and C(free_gib).
@@ -110,6 +128,8 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule says so
 
+# Of an HTTP API, the one that needs no name in its paths.
+STAGE = "$default"
 WHEN = "%Y-%m-%d %H:%M UTC"
 
 
@@ -137,6 +157,19 @@ def find_balancer(client, name):
     return balancer["LoadBalancerArn"].partition("loadbalancer/")[2]
 
 
+def find_api(client, name):
+    """Its id, and how many requests a second its stage takes."""
+    pages = client.get_paginator("get_apis").paginate()
+    [found] = [each["ApiId"] for page in pages for each in page["Items"] if each["Name"] == name]
+    stage = client.get_stage(ApiId=found, StageName=STAGE)
+    return found, {"rate": stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit")}
+
+
+def find_function(client, name):
+    reserved = client.get_function_concurrency(FunctionName=name)
+    return {"concurrency": reserved.get("ReservedConcurrentExecutions")}
+
+
 def find_database(client, identifier):
     [found] = client.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
     return {
@@ -157,19 +190,26 @@ def read(module, now=None):
     hosts = find_hosts(module.client("ec2"), given["tags"])
     group = find_group(module.client("autoscaling"), given["group"]) if given["group"] else {}
     balancer = find_balancer(module.client("elbv2"), given["balancer"]) if given["balancer"] else ""
+    api_id, api = (
+        find_api(module.client("apigatewayv2"), given["api"]) if given["api"] else ("", {})
+    )
+    function = (
+        find_function(module.client("lambda"), given["function"]) if given["function"] else {}
+    )
     database = find_database(module.client("rds"), given["database"]) if given["database"] else {}
     cache, nodes = (
         find_cache(module.client("elasticache"), given["cache"]) if given["cache"] else ({}, [])
     )
     asked = site_load.queries(
-        [each["InstanceId"] for each in hosts], given["group"], balancer, given["database"], nodes
-    )
+        [each["InstanceId"] for each in hosts], given["group"], balancer, given["database"], nodes,
+        api_id, given["function"],
+    )  # fmt: skip
     start, end = site_load.window(given["minutes"], now)
     pages = module.client("cloudwatch").get_paginator("get_metric_data")
     named = site_load.lines(
         pages.paginate(MetricDataQueries=asked, StartTime=start, EndTime=end) if asked else []
     )
-    whiles = site_load.busy_whiles(named) if balancer else None
+    whiles = site_load.busy_whiles(named) if balancer or api else None
     kinds = sorted({each["InstanceType"] for each in hosts})
     sharing = max(group.get("in_service", 1), 1)
     return {
@@ -179,6 +219,8 @@ def read(module, now=None):
         | site_load.host_load(named, sharing, whiles),
         "group": group,
         "balancer": site_load.balancer_load(named, whiles) if balancer else {},
+        "api": api | site_load.api_load(named, whiles) if api else {},
+        "functions": function | site_load.function_load(named, whiles) if function else {},
         "database": database | site_load.database_load(named, whiles) if database else {},
         "cache": cache | site_load.cache_load(named, whiles) if cache else {},
     }
@@ -195,6 +237,8 @@ def main():
             "tags": {"type": "dict", "required": True},
             "stage_parameter": {"type": "str", "required": True},
             "balancer": {"type": "str", "default": ""},
+            "api": {"type": "str", "default": ""},
+            "function": {"type": "str", "default": ""},
             "database": {"type": "str", "default": ""},
             "cache": {"type": "str", "default": ""},
             "group": {"type": "str", "default": ""},

@@ -15,6 +15,14 @@ OF_BALANCER = [
     ("balancer_errors", "HTTPCode_ELB_5XX_Count", "Sum"),
     ("p95", "TargetResponseTime", "p95"),
 ]
+OF_API = [("requests", "Count", "Sum"), ("app_errors", "5xx", "Sum"), ("p95", "Latency", "p95")]
+# A function has runs at once for moments only: the most of them is what its concurrency holds.
+OF_FUNCTION = [
+    ("runs", "Invocations", "Sum"),
+    ("run_time", "Duration", "Average"),
+    ("concurrent", "ConcurrentExecutions", "Maximum"),
+    ("throttles", "Throttles", "Sum"),
+]
 OF_DATABASE = [
     ("database_cpu", "CPUUtilization", "Average"),
     ("connections", "DatabaseConnections", "Maximum"),
@@ -30,11 +38,13 @@ def window(minutes, now=None):
     return end - timedelta(seconds=max(minutes * 60 // PERIOD, 1) * PERIOD), end
 
 
-def queries(hosts=(), group="", balancer="", database="", nodes=()):
+def queries(hosts=(), group="", balancer="", database="", nodes=(), api="", function=""):
     """Everything in one question, as GetMetricData takes it."""
     of_hosts = [("AutoScalingGroupName", group)] if group else [("InstanceId", id) for id in hosts]
     asked = [("AWS/EC2", each, OF_HOSTS) for each in of_hosts]
     asked += [("AWS/ApplicationELB", ("LoadBalancer", balancer), OF_BALANCER)] if balancer else []
+    asked += [("AWS/ApiGateway", ("ApiId", api), OF_API)] if api else []
+    asked += [("AWS/Lambda", ("FunctionName", function), OF_FUNCTION)] if function else []
     asked += [("AWS/RDS", ("DBInstanceIdentifier", database), OF_DATABASE)] if database else []
     asked += [("AWS/ElastiCache", ("CacheClusterId", node), OF_CACHE) for node in nodes]
     return [
@@ -74,7 +84,7 @@ def busy_whiles(named):
     A deploy or a dump in a quiet night is not what visitors do, and in a while with few requests
     one slow one would be the p95.
     """
-    if requests := named.get("requests", [{}])[0]:
+    if requests := first_of(named, "requests"):
         most = SHARE * max(requests.values())
         return {time for time, count in requests.items() if count >= most}
     times = [time for points in named.get("host_cpu", []) for time in points]
@@ -99,6 +109,11 @@ def worst(several, whiles, of=max):
     return of(values, default=None)
 
 
+def first_of(named, name):
+    """Of what there is one of only."""
+    return (named.get(name) or [{}])[0]
+
+
 def host_load(named, sharing, whiles):
     """The mean host: percent of its processors, and Gbit/s that it sends.
 
@@ -110,7 +125,7 @@ def host_load(named, sharing, whiles):
 
 
 def balancer_load(named, whiles):
-    first = {name: (named.get(name) or [{}])[0] for name, *_ in OF_BALANCER}
+    first = {name: first_of(named, name) for name, *_ in OF_BALANCER}
     requests = first["requests"]
     if not requests:
         return {"requests": 0, "failed": 0, "p95": None}
@@ -123,6 +138,25 @@ def balancer_load(named, whiles):
         "requests": max(requests.values()) / PERIOD,
         "failed": failed / asked,
         "p95": worst([first["p95"]], whiles),
+    }
+
+
+def api_load(named, whiles):
+    """The same of an API, which tells of milliseconds; its own errors are among the requests."""
+    found = balancer_load(named, whiles)
+    return found | {"p95": None if found["p95"] is None else found["p95"] / 1000}
+
+
+def function_load(named, whiles):
+    """How many runs there were at once, and the share of them that was one too many."""
+    ran, turned = (
+        sum(first_of(named, name).get(at, 0) for at in whiles) for name in ("runs", "throttles")
+    )
+    run_time = worst([first_of(named, "run_time")], whiles)
+    return {
+        "concurrent": worst([first_of(named, "concurrent")], whiles),
+        "seconds": None if run_time is None else run_time / 1000,
+        "throttled": turned / (turned + ran) if turned else 0,
     }
 
 

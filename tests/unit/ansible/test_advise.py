@@ -48,6 +48,8 @@ def offers(traffic):
                 "hosts": int(most) or int(resources["hosts"]["count"]),
                 "most": int(most),
                 "month": sum(line["month"] for line in lines),
+                "functions": site["functions"],
+                "host_month": 30,
                 "usage": usage,
             }
         )
@@ -69,7 +71,8 @@ def advice(measured, stage):
 def on_hosts(cpu, count=1, **more):
     """A site of which only its hosts are known."""
     found = {"hosts": {"count": count, "type": "t3.small", "cpu": cpu, "gbit": 0.01}}
-    return found | {"group": {}, "balancer": {}, "database": {}, "cache": {}} | more
+    apart = ("group", "balancer", "api", "functions", "database", "cache")
+    return found | {name: {} for name in apart} | more
 
 
 def behind(cpu, requests, p95, failed=0.0, database=10.0, **more):
@@ -81,6 +84,18 @@ def behind(cpu, requests, p95, failed=0.0, database=10.0, **more):
                   "connections": 16, "multi_az": True},
         **more,
     )  # fmt: skip
+
+
+def on_functions(concurrent, requests, p95, failed=0.0, throttled=0.0):
+    """A site without hosts, whose limits are those of the ladder."""
+    seconds = None if concurrent is None else 0.05
+    return on_hosts(
+        None,
+        0,
+        api={"requests": requests, "failed": failed, "p95": p95, "rate": 500.0},
+        functions={"concurrency": 100, "concurrent": concurrent, "seconds": seconds,
+                   "throttled": throttled},
+    ) | {"hosts": {"count": 0, "type": "", "cpu": None, "gbit": None}}  # fmt: skip
 
 
 GROUP = {"group": {"in_service": 2, "most": 12}, "cache": {"cpu": 3, "type": "x", "nodes": 2}}
@@ -161,8 +176,118 @@ def test_a_group_is_full_when_it_has_grown():
     assert hosts["share"] == pytest.approx(0.55 / 6)
     grown = GROUP | {"group": {"in_service": 12, "most": 12}}
     full = advice(behind(98, 900, 1.2, **grown), 5)
-    # There is no stage above yet, and no more hosts than the ladder says.
-    assert (full["verdict"], full["stage"], full["hosts"]) == ("climb", None, 0)
+    # There are no more hosts than the ladder says; functions can do it, when their API may.
+    assert (full["verdict"], full["stage"], full["hosts"]) == ("climb", 6, 0)
+    assert full["settings"] == {"api_rate_limit": 1148}
+
+
+def test_a_group_that_grows_further_than_functions_may_goes_there_with_what_they_need():
+    grown = GROUP | {"group": {"in_service": 12, "most": 12}}
+    few = advice(behind(98, 300, 1.2, **grown), 5)
+    assert (few["stage"], few["settings"]) == (6, {})
+    many = advice(behind(98, 4000, 1.2, **grown), 5)
+    above = many["stages"][-1]
+    # 4,000 pages a second, a fiftieth of it uploads, of which four fifths may be used: 5,100. They
+    # run for 0.04 s, those for 0.5 s, which is 200 at once, of which 60 % may be taken.
+    assert many["settings"] == {"page_concurrency": 334, "api_rate_limit": 5100}
+    assert (above["full"], above["carries"]) == (pytest.approx(10.2), True)
+
+
+def test_functions_that_nobody_uses_stay():
+    said = advice(on_functions(None, 0, None), 6)
+    # What is below costs more.
+    assert (said["verdict"], said["stage"], said["cheapest"]) == ("stay", None, 6)
+    assert (said["hosts"], said["settings"]) == (0, {})
+    assert said["why"] == ["requests to the API: 0% of what may be used in a busy hour"]
+
+
+def test_functions_that_are_half_busy_stay_or_are_cheaper_as_a_group():
+    """Who pays by the request pays more than for hosts, when there are many."""
+    said = advice(on_functions(40, 20, 0.2), 6)
+    assert (said["verdict"], said["stage"]) == ("stay", None)
+    assert said["resources"][0] == {
+        "what": "concurrency of the functions", "share": 0.4, "most": 0.8, "full": 0.5,
+    }  # fmt: skip
+    many = advice(on_functions(40, 250, 0.2), 6)
+    assert (many["verdict"], many["stage"]) == ("descend", 5)
+    below = many["stages"][-2]
+    # 250 pages a second, 135 of a core, two in each of twelve hosts.
+    assert below["change"] < 0 < below["full"] < 0.5
+
+
+def test_functions_that_are_full_may_do_more_at_once():
+    said = advice(on_functions(90, 300, 0.3), 6)
+    assert (said["verdict"], said["stage"]) == ("prepare", None)
+    assert said["settings"] == {"page_concurrency": 200}
+    over = advice(on_functions(100, 480, 0.3, failed=0.04, throttled=0.038), 6)
+    assert (over["verdict"], over["stage"], over["saturated"]) == ("climb", None, True)
+    assert over["why"] == [
+        "4.0% of the requests failed",
+        "3.8% of the functions' runs were one too many at once",
+        "concurrency of the functions: 100% in use",
+        "requests to the API: 96% in use",
+    ]
+    assert over["settings"] == {"page_concurrency": 200, "api_rate_limit": 1000}
+
+
+def test_tables_are_never_full():
+    said = advice(on_functions(100, 480, 0.3), 6)
+    assert not any("database" in each["what"] for each in said["resources"])
+    assert said["stages"][-1]["fullest"] == "concurrency of the functions"
+
+
+def screen(measured, stage):
+    """What `make advise` prints."""
+    template = (ROOT / "playbooks/phases/templates/advice.txt").read_text()
+    said = advice(measured, stage)
+    return wired(
+        "screen",
+        stage=stage,
+        **trusted(VARIABLES | {"screen": template}),
+        stage_now=LADDER[stage - 1],
+        site_url="https://mustache.example.com",
+        site={"since": "2026-11-29 04:05 UTC", "load": measured},
+        inventory="local",
+        advice=said,
+        advice_load=measured | {"start": "2026-11-29 04:00 UTC", "end": "2026-11-29 05:00 UTC"},
+        advice_traffic={"pages_per_month": 17_520_000},
+        offers=[{"stage": each["stage"], "host_month": 30} for each in said["stages"]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "stage"),
+    [
+        (on_functions(None, 0, None), 6),
+        (on_functions(40, 20, 0.2), 6),
+        (on_functions(100, 480, 0.3, failed=0.04, throttled=0.038), 6),
+        (behind(98, 4000, 1.2, group={"in_service": 12, "most": 12}), 5),
+        (behind(2, 0, None, **GROUP), 5),
+    ],
+    ids=["idle", "half", "over", "a full group", "an idle group"],
+)
+def test_nobody_is_told_of_no_hosts(measured, stage):
+    said = screen(measured, stage)
+    assert "{{" not in said
+    assert not re.search(r"0 hosts", said)
+    assert "None" not in said
+
+
+def test_the_screen_says_what_to_type():
+    full = screen(on_functions(100, 480, 0.3, throttled=0.038), 6).splitlines()
+    at = full.index("=> Raise now what it may do at once. That itself costs nothing:")
+    raised = '   make stage6 ARGUMENTS="-e page_concurrency=200 -e api_rate_limit=1000"'
+    assert full[at + 1] == raised
+    grown = behind(98, 4000, 1.2, group={"in_service": 12, "most": 12})
+    climb = '   make stage6 ARGUMENTS="-e page_concurrency=334 -e api_rate_limit=5100"'
+    assert climb in screen(grown, 5).splitlines()
+    assert "The cheapest that carries this is stage 6, -" in screen(behind(2, 0, None, **GROUP), 5)
+
+
+def test_what_an_account_has_to_ask_for_is_said():
+    full = on_functions(100, 480, 0.3)
+    full["functions"] |= {"concurrency": 800, "concurrent": 800}
+    assert "AWS gives an account 900 of page_concurrency by default" in screen(full, 6)
 
 
 def test_failures_are_noticed():
@@ -247,6 +372,18 @@ def test_a_load_test_says_whether_the_site_carries_a_traffic(pages, verdict, p95
         assert result["balancer"]["p95"] >= 1
     else:
         assert result["balancer"]["p95"] < 1
+
+
+def test_a_load_test_of_functions_says_how_many_run_at_once():
+    test = json.loads((ROOT / "docs/load/quarter-stage3.json").read_text())
+    traffic = {"pages_per_month": 16_425_000, "pictures_per_month": 0, "stored_pictures": 0}
+    result = load("load_result")(test, traffic, CAPACITY, {"concurrency": 100, "rate": 500})
+    # 75 of the 150 users that are carried, and 9.8 requests of each of 18.75 pages a second.
+    assert result["functions"]["concurrent"] == pytest.approx(50)
+    assert (result["balancer"], result["hosts"]["cpu"]) == ({}, None)
+    said = load("site_advice")(result, 6, offers(traffic), CAPACITY, LIMITS)
+    assert said["resources"][0]["what"] == "concurrency of the functions"
+    assert said["resources"][0]["share"] == pytest.approx(0.5)
 
 
 def test_a_load_test_that_found_nothing_is_refused():
@@ -356,5 +493,79 @@ def test_the_module_asks_each_service_once(run):
         "cpu": 20, "connections": None, "free_gib": None,
     }  # fmt: skip
     assert found["cache"] == {"type": "cache.t4g.micro", "nodes": 2, "cpu": 4}
+    for stub in stubs.values():
+        stub.assert_no_pending_responses()
+
+
+def test_an_api_tells_of_milliseconds_and_its_function_of_runs_at_once():
+    named = site_load.lines(
+        pages(
+            requests_0=[30, 3000, 2900],
+            app_errors_0=[30, 60, None],
+            p95_0=[900, 250, 200],
+            runs_1=[30, 3000, 2850],
+            run_time_1=[800, 50, 40],
+            concurrent_1=[1, 7, 5],
+            throttles_1=[9, 100, 50],
+        )
+    )
+    whiles = site_load.busy_whiles(named)
+    assert whiles == {1, 2}
+    assert site_load.api_load(named, whiles) == {
+        "requests": 10, "failed": 60 / 5900, "p95": 0.25,
+    }  # fmt: skip
+    assert site_load.function_load(named, whiles) == {
+        "concurrent": 7, "seconds": 0.05, "throttled": 150 / 6000,
+    }  # fmt: skip
+
+
+def test_of_functions_that_nobody_invokes_nothing_is_known():
+    whiles = site_load.busy_whiles({})
+    assert site_load.api_load({}, whiles) == {"requests": 0, "failed": 0, "p95": None}
+    assert site_load.function_load({}, whiles) == {
+        "concurrent": None, "seconds": None, "throttled": 0,
+    }  # fmt: skip
+
+
+def test_the_module_looks_at_a_site_on_functions(run):
+    clients, stubs = {}, {}
+    for service in ("ec2", "apigatewayv2", "lambda", "cloudwatch", "ssm"):
+        clients[service], stubs[service] = stubbed(service)
+    noted = datetime(2026, 11, 29, 4, 5, 33, tzinfo=UTC)
+    told = {"requests_0": 3000.0, "p95_0": 250.0, "runs_1": 3000.0, "concurrent_1": 7.0}
+    found = {
+        "Name": "shop",
+        "ApiId": "a1b2",
+        "ProtocolType": "HTTP",
+        "RouteSelectionExpression": "$",
+    }
+    other = found | {"Name": "other", "ApiId": "c3d4"}
+    limits = {"ThrottlingRateLimit": 500.0, "ThrottlingBurstLimit": 500}
+    for service, method, answer, asked in (
+        ("ssm", "get_parameter", {"Parameter": {"LastModifiedDate": noted}}, None),
+        ("ec2", "describe_instances", {"Reservations": []}, None),
+        ("apigatewayv2", "get_apis", {"Items": [other, found]}, {}),
+        ("apigatewayv2", "get_stage", {"StageName": "$default", "DefaultRouteSettings": limits},
+         {"ApiId": "a1b2", "StageName": "$default"}),
+        ("lambda", "get_function_concurrency", {"ReservedConcurrentExecutions": 100},
+         {"FunctionName": "shop-http"}),
+        ("cloudwatch", "get_metric_data", {"MetricDataResults": [
+            {"Id": id, "Timestamps": [noted], "Values": [value]} for id, value in told.items()]},
+         None),
+    ):  # fmt: skip
+        stubs[service].add_response(method, answer, asked)
+
+    result = run(
+        "site_load", clients, tags={"Project": "shop"}, stage_parameter="/shop/state/stage",
+        api="shop", function="shop-http", minutes=60,
+    )  # fmt: skip
+
+    load = result["load"]
+    assert load["hosts"] == {"count": 0, "type": "", "cpu": None, "gbit": None}
+    assert load["balancer"] == {}
+    assert load["api"] == {"requests": 10, "failed": 0, "p95": 0.25, "rate": 500}
+    assert load["functions"] == {
+        "concurrency": 100, "concurrent": 7, "seconds": None, "throttled": 0,
+    }  # fmt: skip
     for stub in stubs.values():
         stub.assert_no_pending_responses()

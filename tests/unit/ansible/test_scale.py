@@ -34,7 +34,7 @@ def test_the_page_is_what_the_script_makes():
 
 def test_ten_thousand_users_at_once(scale, ladder):
     # A page every 4 s.
-    need = scale.needs(ladder, 2500)
+    need = scale.needs(ladder, 5, 2500)
 
     # 135 of a core that may be busy to 60 %, two in a host: 15.4.
     assert (need["hosts"], need["vcpus"], need["connections"]) == (16, 32, 256)
@@ -48,9 +48,41 @@ def test_ten_thousand_users_at_once(scale, ladder):
     assert need["cdn_gbit"] == pytest.approx(2500 * 566.1e3 * 8 / 1e9)
 
 
-def test_a_quota_that_is_not_enough_is_marked(scale, ladder):
-    rows = scale.quota_rows(ladder, [scale.needs(ladder, pages) for pages in (250, 2500)])
-    vcpus = next(rows)
+def test_as_many_on_functions(scale, ladder):
+    need = scale.needs(ladder, 6, 2500)
 
-    assert "L-1216C47A" in vcpus[0]
-    assert vcpus[1:] == ["5", "0.8", "**6.4**"]
+    # A page in fifty is an upload, which is a request more. A page runs for 0.04 s, an upload for
+    # 0.5 s; 60 % may run on average.
+    assert need["api_requests"] == pytest.approx(2550)
+    assert need["concurrency"] == pytest.approx((2500 * 0.04 + 50 * 0.5) / 0.6)
+    assert need["table_reads"] == pytest.approx(15_000)
+    assert not {"hosts", "vcpus", "targets", "connections", "database"} & set(need)
+    # The front does not know what is behind it.
+    hosts = scale.needs(ladder, 5, 2500)
+    for name in ("cdn_requests", "cdn_gbit", "file_gets", "hits"):
+        assert need[name] == hosts[name]
+
+
+def test_a_quota_that_is_not_enough_is_marked(scale, ladder):
+    needed = {
+        stage: [scale.needs(ladder, stage, pages) for pages in (250, 25_000)] for stage in (5, 6)
+    }
+    rows = {(row[0], row[1]): row[2:] for row in scale.quota_rows(ladder, needed)}
+
+    def of(part, stage):
+        [found] = [row for (name, stages), row in rows.items() if part in name and stages == stage]
+        return found
+
+    # 155 hosts of two.
+    assert of("L-1216C47A", "5") == ["5", "0.8", "**62**"]
+    # 21 and 2,083 runs, 255 and 25,500 requests.
+    assert of("L-B99A9384", "6") == ["1,000", "0.021", "**2.1**"]
+    assert of("L-8A5B8E43", "6") == ["10,000", "0.025", "**2.5**"]
+    # One table of sessions, and one of rows that is asked for six of them.
+    assert of("DynamoDB", "5") == ["40,000", "under 0.01", "0.62"]
+    assert of("DynamoDB", "6") == ["40,000", "0.037", "**3.8**"]
+    assert of("GET requests", "5, 6")
+
+
+def test_the_tops_are_those_of_the_ladder(scale, ladder):
+    assert scale.tops(ladder) == [5, 6]

@@ -11,7 +11,7 @@ GAP = 26
 LINE = 16
 # So many hosts are drawn; the words beside them say how many there are.
 MOST_HOSTS = 4
-# Hosts of a group that may come: drawn with dashes.
+# Hosts of a group, or runs of functions, that may come: drawn with dashes.
 COMING = 2
 
 
@@ -89,6 +89,8 @@ def hosts(stage: Stage) -> list[str]:
     if stage.compute.provider == "group":
         shown = min(int(values["asg_min_size"]), MOST_HOSTS - COMING)
         return ["nginx, app"] * shown + [""] * COMING
+    if stage.compute.provider == "functions":
+        return ["app", *[""] * COMING]
     return []
 
 

@@ -231,8 +231,10 @@ is halved. A user opens a page every few seconds with all its pictures, and uplo
 
 # --- the way in --------------------------------------------------------------------------------
 def card(stage: Stage) -> str:
-    about = stage.about
-    title = f"Stage {stage.number}: {about['users']} user{'' if about['users'] == '1' else 's'}"
+    users = stage.about["users"]
+    # The last one has no number.
+    whose = {"1": " user", "beyond": ""}.get(users, " users")
+    title = f"Stage {stage.number}: {users}{whose}"
     return (
         f'<a href="ladder.html#{slug(heading(stage))}">'
         f"<strong>{escape(title)}</strong> {escape(stage.about['adds'])}</a>"

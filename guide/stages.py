@@ -1,5 +1,6 @@
 """What each stage is made of, from the data that the playbooks read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -15,7 +16,7 @@ NAMES = {
     "hosts": "EC2",
     "group": "Auto Scaling group",
     "functions": "Lambda",
-    "gateway": "API Gateway",
+    "api": "API Gateway",
     "instance": "PostgreSQL",
     "rds": "RDS PostgreSQL",
     "s3": "S3",
@@ -71,16 +72,19 @@ def prices():
     return module
 
 
-def fronts(values: dict, providers: dict) -> tuple[Part, ...]:
-    """From the visitors on: a front may stand before another one."""
-    chain, name = [], values["front"]
-    while name:
-        chain.append(Part("front", name))
-        name = providers["front"].get(name, {}).get("needs")
-    return tuple(chain)
+def fronts(front: str, entry: str) -> tuple[Part, ...]:
+    """From the visitors on: behind the front may be who hands requests to the compute."""
+    found = [front] if entry in {front, "host"} else [front, entry]
+    return tuple(Part("front", name) for name in found)
 
 
-def compute(values: dict) -> Part:
+def run(function: dict) -> str:
+    """What is said of a function: who has a concurrency of its own has no more than that."""
+    most = function.get("reserved_concurrency")
+    return f"{function['name']}, {most} at once at most" if most else function["name"]
+
+
+def compute(values: dict, functions: Sequence[dict] = ()) -> Part:
     lines = {
         "hosts": (f"{values['web_count']} x {values['web_instance_type']}",),
         "group": (
@@ -88,6 +92,7 @@ def compute(values: dict) -> Part:
             f"{values['asg_types'][0]} or alike",
             f"{values['asg_on_demand_base']} on demand, the rest on Spot",
         ),
+        "functions": tuple(map(run, functions)),
     }
     return Part("compute", values["compute"], lines.get(values["compute"], ()))
 
@@ -119,7 +124,6 @@ def stores(values: dict) -> tuple[Part, ...]:
 def stages() -> tuple[Stage, ...]:
     """All stages of the ladder, in order."""
     ladder = prices().Ladder()
-    providers = ladder.value("providers")
     found: list[Stage] = []
     for about in ladder.variables["ladder"]:
         number = about["stage"]
@@ -130,8 +134,8 @@ def stages() -> tuple[Stage, ...]:
                 about,
                 values,
                 ladder.offer(number, PAGES)["month"],
-                fronts(values, providers),
-                compute(values),
+                fronts(*(ladder.value(name, stage=number) for name in ("front", "entry"))),
+                compute(values, ladder.value("functions_list", stage=number)),
                 stores(values),
                 frozenset(found[-1].parts) if found else frozenset(),
             )

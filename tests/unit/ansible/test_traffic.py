@@ -1,5 +1,6 @@
 """What visitors cost: figures reckoned by hand, of round weights."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -253,6 +254,18 @@ def tool(*arguments):
 def test_the_page_of_prices_is_what_the_command_makes():
     done = tool("--check")
     assert done.returncode == 0, done.stderr
+
+
+def test_the_chart_and_the_page_have_every_stage():
+    ladder = yaml.safe_load((ROOT / "group_vars/all/ladder.yml").read_text())["ladder"]
+    chart, page = ((ROOT / f"docs/prices.{kind}").read_text() for kind in ("svg", "md"))
+    for step in ladder:
+        assert f">stage {step['stage']}</text>" in chart
+        assert f" stage {step['stage']} |" in page
+    # Functions have no hosts that could be counted.
+    last = [row.rpartition("| ")[2] for row in page.splitlines() if re.match(r"\| 1[0,]+ \|", row)]
+    assert len(last) == 5
+    assert not any("hosts" in cell for cell in last)
 
 
 def test_your_own_traffic_is_reckoned_line_by_line():

@@ -9,7 +9,6 @@ from guide.diagram import WIDTH, draw
 from guide.stages import Part, compute, fronts, prices, stages, stores
 
 STAGES = stages()
-PROVIDERS = prices().Ladder().value("providers")
 
 
 def drawn(stage):
@@ -43,9 +42,42 @@ def test_a_drawing_stays_within_its_frame(stage):
         assert y + tall <= high
 
 
-def test_a_front_comes_with_those_that_it_stands_before():
-    assert [part.provider for part in fronts({"front": "cdn"}, PROVIDERS)] == ["cdn", "balancer"]
-    assert [part.provider for part in fronts({"front": "address"}, PROVIDERS)] == ["address"]
+@pytest.mark.parametrize(
+    ("front", "entry", "drawn"),
+    [
+        ("address", "host", ["address"]),
+        ("balancer", "balancer", ["balancer"]),
+        ("cdn", "balancer", ["cdn", "balancer"]),
+        ("cdn", "api", ["cdn", "api"]),
+    ],
+)
+def test_behind_a_front_is_who_hands_on_requests(front, entry, drawn):
+    assert [part.provider for part in fronts(front, entry)] == drawn
+
+
+def test_stages_have_the_fronts_that_the_playbooks_make():
+    assert [[part.name for part in stage.fronts] for stage in STAGES] == [
+        ["Elastic IP"],
+        ["Elastic IP"],
+        ["Application Load Balancer"],
+        ["CloudFront", "Application Load Balancer"],
+        ["CloudFront", "Application Load Balancer"],
+        ["CloudFront", "API Gateway"],
+    ]
+
+
+def test_functions_are_drawn_with_how_often_they_run_at_once():
+    last = STAGES[-1]
+
+    assert last.compute == Part("compute", "functions", ("http, 100 at once at most", "manage"))
+    assert "EC2" not in drawn(last)[1]
+    runs = [each.get("class") for each in drawn(last)[0].iter("rect")]
+    assert (runs.count("host"), runs.count("host coming")) == (1, 2)
+    # No database, no cache: three stores are tables.
+    assert [(part.name, part.lines) for part in last.stores] == [
+        ("DynamoDB", ("rows, sessions, cache",)),
+        ("S3", ("files",)),
+    ]
 
 
 def test_stores_in_the_database_are_where_its_rows_are():

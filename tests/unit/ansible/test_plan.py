@@ -23,6 +23,8 @@ STAGES = {
         "sessions": "dynamodb", "cache": "elasticache"},
     5: {"front": "cdn", "entry": "balancer", "compute": "group", "rows": "rds", "files": "s3",
         "sessions": "dynamodb", "cache": "elasticache"},
+    6: {"front": "cdn", "entry": "api", "compute": "functions", "rows": "dynamodb", "files": "s3",
+        "sessions": "dynamodb", "cache": "dynamodb"},
 }  # fmt: skip
 WEB = ["web-1", "web-2"]
 LOGS = "the disks of the hosts, with their logs"
@@ -135,12 +137,13 @@ def run(tmp_path):
         ],
     }  # fmt: skip
     names = ["mustache-local-web-1", "mustache-local-web-2"]
-    hosts = {"all": {"children": {"role_web": {"hosts": dict.fromkeys(names, host)}}}}
-    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
     (inventory / "group_vars").symlink_to(ROOT / "inventories/local/group_vars")
 
     def run(stage, *options, noted=3):
-        before = {"stage": noted, "front": STAGES[noted]["front"], "stores": {}}
+        there = dict.fromkeys(names, host) if STAGES[noted]["compute"] == "hosts" else {}
+        hosts = {"all": {"children": {"role_web": {"hosts": there}}}}
+        (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+        before = {axis: STAGES[noted][axis] for axis in ("front", "entry")} | {"stage": noted}
         before["stores"] = {axis: STAGES[noted][axis] for axis in ("rows", *DATABASE)}
         variables = {"stage_wanted": stage, "noted": before, "aws_account": "1"}
         playbook = tmp_path / f"stage{stage}.yml"
@@ -187,3 +190,15 @@ def test_nobody_is_asked_when_nothing_is_lost(run):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "make front cdn, sessions dynamodb, cache elasticache" in said
     assert "writes none refused" in said
+
+
+def test_functions_go_for_a_group_and_it_is_said_what_that_costs(run):
+    done = run(5, "--check", noted=6)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "From stage 6 to stage 5:" in said
+    assert "change entry from api to balancer, compute from functions to group" in said
+    # 214 instead of 1 USD, and the other way.
+    assert re.search(r"bill 21\d\.\d\d USD a month, \+213\.\d\d", said), said
+    stays = " ".join(run(6, "--check", noted=6).stdout.split())
+    assert re.search(r"bill 0\.5\d USD a month, [+-]0\.00", stays), stays

@@ -16,6 +16,7 @@ from localcloud.services.cloudwatch.sources.functions import FunctionMetrics
 from localcloud.services.cloudwatch.sources.gateways import GatewayMetrics
 from localcloud.services.cloudwatch.sources.groups import GroupMetrics
 from localcloud.services.cloudwatch.sources.instances import InstanceMetrics
+from localcloud.services.cloudwatch.sources.tables import TableMetrics
 
 log = logging.getLogger("localcloud.cloudwatch")
 
@@ -25,7 +26,7 @@ class Measuring(Service):
 
     sources: ClassVar[tuple[type[Source], ...]] = (
         InstanceMetrics, BalancerMetrics, DatabaseMetrics, CacheMetrics, DistributionMetrics,
-        GroupMetrics, FunctionMetrics, GatewayMetrics,
+        GroupMetrics, FunctionMetrics, GatewayMetrics, TableMetrics,
     )  # fmt: skip
 
     def __init__(self, cloud):

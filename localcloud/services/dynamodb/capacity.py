@@ -23,6 +23,7 @@ from moto.dynamodb.responses import DynamoHandler
 from localcloud.hooks import hook
 from localcloud.identity.targets_dynamodb import STATEMENT
 from localcloud.services.base import Service
+from localcloud.services.dynamodb.traffic import Traffic
 
 BURST = 300  # seconds of unused capacity that are kept
 READ, WRITE = "Read", "Write"
@@ -70,6 +71,7 @@ class Capacity(Service):
     def __init__(self, cloud):
         super().__init__(cloud)
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
+        self.traffic = Traffic()
 
     @hook(DynamoHandler, "get_item", "self")
     @hook(DynamoHandler, "put_item", "self")
@@ -90,11 +92,13 @@ class Capacity(Service):
             return original(handler)
         names = {each.name for each in table.global_indexes}
         index = body.get("IndexName") if body.get("IndexName") in names else ""
-        self.take([Cost(table, READ, 1, index or "")])
+        first = Cost(table, READ, 1, index or "")
+        if self._lacking([first]):
+            raise _throttled(first)
         answer = original(handler)
         read = answer.result.get("ScannedCount", 0) * _average(table)
         units = _units(READ, read, 1 if body.get("ConsistentRead") else 0.5)
-        self._spend(Cost(table, READ, units - 1, index or ""))
+        self._spend(Cost(table, READ, units, index or ""))
         return answer
 
     @hook(DynamoHandler, "execute_statement", "self")
@@ -158,7 +162,7 @@ class Capacity(Service):
     def _lacking(self, costs: list[Cost]) -> Cost | None:
         """The first part that there is no capacity for."""
         faults = self.cloud.faults.targets(FAULT)
-        return next(
+        found = next(
             (
                 cost
                 for cost in costs
@@ -167,9 +171,13 @@ class Capacity(Service):
             ),
             None,
         )
+        if found:
+            self.traffic.throttled(found.table.name, found.index, found.kind)
+        return found
 
     def _spend(self, cost: Cost) -> None:
         self._bucket(cost).tokens -= cost.units
+        self.traffic.consumed(cost.table.name, cost.index, cost.kind, cost.units)
 
     def _bucket(self, cost: Cost) -> Bucket:
         """The bucket, filled for the time that has gone by."""

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from unit.localcloud.conftest import client
 
 from localcloud.faults import FaultError
+from localcloud.services.cloudwatch.sources.tables import TableMetrics
 from localcloud.services.dynamodb.backups import Backups
 from localcloud.services.dynamodb.expiry import Expiry
 
@@ -200,6 +201,52 @@ def test_of_a_batch_the_rest_is_given_back(tables, make):
     assert code(tables.batch_write_item, RequestItems={"sessions": left}) == (
         "ProvisionedThroughputExceededException"
     )
+
+
+def metrics(cloud):
+    """By name and dimensions, how many requests there were and what they took in all."""
+    return {
+        (each.metric.name, dict(each.metric.dimensions).get("GlobalSecondaryIndexName", "")): (
+            each.values.count,
+            each.values.sum,
+        )
+        for each in TableMetrics(cloud).measure(int(time.time()))
+        if dict(each.metric.dimensions)["TableName"] == "sessions"
+    }
+
+
+def test_what_tables_take_and_turn_away_is_measured(cloud, tables, make):
+    index = {
+        "IndexName": "by-owner",
+        "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    owner = {"AttributeName": "owner", "AttributeType": "S"}
+    make(
+        AttributeDefinitions=[*SESSIONS["AttributeDefinitions"], owner],
+        GlobalSecondaryIndexes=[index],
+    )
+    put(tables, "a", owner="x")
+    # Two kB are two units, which the index does not take: they have no owner.
+    put(tables, "b", text="x" * 1500)
+    tables.get_item(TableName="sessions", Key=item("a"))
+    tables.get_item(TableName="sessions", Key=item("a"), ConsistentRead=True)
+    tables.query(
+        TableName="sessions", IndexName="by-owner", KeyConditionExpression="#o = :o",
+        ExpressionAttributeNames={"#o": "owner"}, ExpressionAttributeValues={":o": {"S": "x"}},
+    )  # fmt: skip
+    fault = cloud.faults.start("throttle", "sessions")
+    assert code(tables.get_item, TableName="sessions", Key=item("a")) == "ThrottlingException"
+    cloud.faults.heal(fault.id)
+
+    assert metrics(cloud) == {
+        ("ConsumedWriteCapacityUnits", ""): (2, 3),
+        ("ConsumedWriteCapacityUnits", "by-owner"): (1, 1),
+        ("ConsumedReadCapacityUnits", ""): (2, 1.5),
+        ("ConsumedReadCapacityUnits", "by-owner"): (1, 0.5),
+        ("ReadThrottleEvents", ""): (1, 1),
+    }
+    assert metrics(cloud) == {}
 
 
 def test_a_fault_throttles_a_table(cloud, tables, make):

@@ -71,6 +71,7 @@ def load_result(test, traffic, capacity, functions=None):
         "group": {},
         "balancer": {} if functions else served,
         **on_functions(functions, served, share),
+        "tables": {},
         "database": {},
         "cache": {},
     }

@@ -5,10 +5,10 @@ DOCUMENTATION = r"""
 module: site_load
 short_description: Look how busy a site is, and since when it is at its stage
 description:
-  - Asks CloudWatch once about hosts, balancer, API, functions, database and cache of a site, and
-    says of each what it was at most in the busiest five minutes of the time looked at, which are
-    those with about the most requests, or without a balancer or an API all. Five minutes that
-    have not ended do not count.
+  - Asks CloudWatch once about hosts, balancer, API, functions, tables, database and cache of a
+    site, and says of each what it was at most in the busiest five minutes of the time looked at,
+    which are those with about the most requests, or without a balancer or an API all. Five
+    minutes that have not ended do not count.
   - Where CloudWatch has nothing, as of a host that has just started, or of a function that nobody
     has invoked, there is V(null).
 notes:
@@ -36,6 +36,11 @@ options:
     description: Name of the function that is behind the API, if there is one.
     type: str
     default: ""
+  tables:
+    description: Names of the tables of DynamoDB.
+    type: list
+    elements: str
+    default: []
   database:
     description: Identifier of the RDS instance, if there is one.
     type: str
@@ -110,6 +115,9 @@ load:
       description: The C(concurrency) that is reserved for the function, how many runs of it there
         were at once at most (C(concurrent)), the mean C(seconds) of a run, and the share that was
         C(throttled) as there were too many.
+      type: dict
+    tables:
+      description: Units of capacity that all tables took in a second, C(reads) and C(writes).
       type: dict
     database:
       description: C(class), C(multi_az), C(gib) of its disk, C(cpu) in percent, C(connections),
@@ -202,7 +210,7 @@ def read(module, now=None):
     )
     asked = site_load.queries(
         [each["InstanceId"] for each in hosts], given["group"], balancer, given["database"], nodes,
-        api_id, given["function"],
+        api_id, given["function"], given["tables"],
     )  # fmt: skip
     start, end = site_load.window(given["minutes"], now)
     pages = module.client("cloudwatch").get_paginator("get_metric_data")
@@ -221,6 +229,7 @@ def read(module, now=None):
         "balancer": site_load.balancer_load(named, whiles) if balancer else {},
         "api": api | site_load.api_load(named, whiles) if api else {},
         "functions": function | site_load.function_load(named, whiles) if function else {},
+        "tables": site_load.table_load(named, whiles) if given["tables"] else {},
         "database": database | site_load.database_load(named, whiles) if database else {},
         "cache": cache | site_load.cache_load(named, whiles) if cache else {},
     }
@@ -239,6 +248,7 @@ def main():
             "balancer": {"type": "str", "default": ""},
             "api": {"type": "str", "default": ""},
             "function": {"type": "str", "default": ""},
+            "tables": {"type": "list", "elements": "str", "default": []},
             "database": {"type": "str", "default": ""},
             "cache": {"type": "str", "default": ""},
             "group": {"type": "str", "default": ""},

@@ -23,6 +23,10 @@ OF_FUNCTION = [
     ("concurrent", "ConcurrentExecutions", "Maximum"),
     ("throttles", "Throttles", "Sum"),
 ]
+OF_TABLE = [
+    ("table_reads", "ConsumedReadCapacityUnits", "Sum"),
+    ("table_writes", "ConsumedWriteCapacityUnits", "Sum"),
+]
 OF_DATABASE = [
     ("database_cpu", "CPUUtilization", "Average"),
     ("connections", "DatabaseConnections", "Maximum"),
@@ -38,7 +42,7 @@ def window(minutes, now=None):
     return end - timedelta(seconds=max(minutes * 60 // PERIOD, 1) * PERIOD), end
 
 
-def queries(hosts=(), group="", balancer="", database="", nodes=(), api="", function=""):
+def queries(hosts=(), group="", balancer="", database="", nodes=(), api="", function="", tables=()):
     """Everything in one question, as GetMetricData takes it."""
     of_hosts = [("AutoScalingGroupName", group)] if group else [("InstanceId", id) for id in hosts]
     asked = [("AWS/EC2", each, OF_HOSTS) for each in of_hosts]
@@ -47,6 +51,7 @@ def queries(hosts=(), group="", balancer="", database="", nodes=(), api="", func
     asked += [("AWS/Lambda", ("FunctionName", function), OF_FUNCTION)] if function else []
     asked += [("AWS/RDS", ("DBInstanceIdentifier", database), OF_DATABASE)] if database else []
     asked += [("AWS/ElastiCache", ("CacheClusterId", node), OF_CACHE) for node in nodes]
+    asked += [("AWS/DynamoDB", ("TableName", table), OF_TABLE) for table in tables]
     return [
         {
             "Id": f"{name}_{number}",
@@ -91,11 +96,15 @@ def busy_whiles(named):
     return {max(times)} if times else set()
 
 
+def together(several):
+    """By time, the values of those that have one."""
+    times = {time for points in several for time in points}
+    return {time: [points[time] for points in several if time in points] for time in times}
+
+
 def mean(several):
     """By time: a host that was not there in a while does not count in it."""
-    times = {time for points in several for time in points}
-    together = {time: [points[time] for points in several if time in points] for time in times}
-    return {time: sum(values) / len(values) for time, values in together.items()}
+    return {time: sum(values) / len(values) for time, values in together(several).items()}
 
 
 def worst(several, whiles, of=max):
@@ -158,6 +167,16 @@ def function_load(named, whiles):
         "seconds": None if run_time is None else run_time / 1000,
         "throttled": turned / (turned + ran) if turned else 0,
     }
+
+
+def table_load(named, whiles):
+    """Units that all tables took in a second; what nobody asks for is not told."""
+    found = {}
+    for key in ("reads", "writes"):
+        units = together(named.get(f"table_{key}", []))
+        total = {time: sum(values) for time, values in units.items()}
+        found[key] = (worst([total], whiles) or 0) / PERIOD
+    return found
 
 
 def database_load(named, whiles):

@@ -71,7 +71,7 @@ def advice(measured, stage):
 def on_hosts(cpu, count=1, **more):
     """A site of which only its hosts are known."""
     found = {"hosts": {"count": count, "type": "t3.small", "cpu": cpu, "gbit": 0.01}}
-    apart = ("group", "balancer", "api", "functions", "database", "cache")
+    apart = ("group", "balancer", "api", "functions", "tables", "database", "cache")
     return found | {name: {} for name in apart} | more
 
 
@@ -95,6 +95,7 @@ def on_functions(concurrent, requests, p95, failed=0.0, throttled=0.0):
         api={"requests": requests, "failed": failed, "p95": p95, "rate": 500.0},
         functions={"concurrency": 100, "concurrent": concurrent, "seconds": seconds,
                    "throttled": throttled},
+        tables={"reads": 140.0, "writes": 2.5},
     ) | {"hosts": {"count": 0, "type": "", "cpu": None, "gbit": None}}  # fmt: skip
 
 
@@ -279,6 +280,7 @@ def test_the_screen_says_what_to_type():
     raised = '   make stage6 ARGUMENTS="-e page_concurrency=200 -e api_rate_limit=1000"'
     assert full[at + 1] == raised
     grown = behind(98, 4000, 1.2, group={"in_service": 12, "most": 12})
+    assert any("never full" in line and "140.0 reads and 2.5 writes" in line for line in full)
     climb = '   make stage6 ARGUMENTS="-e page_concurrency=334 -e api_rate_limit=5100"'
     assert climb in screen(grown, 5).splitlines()
     assert "The cheapest that carries this is stage 6, -" in screen(behind(2, 0, None, **GROUP), 5)
@@ -527,12 +529,48 @@ def test_of_functions_that_nobody_invokes_nothing_is_known():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("stage", "entry", "looked"),
+    [
+        (1, "host", {}),
+        (3, "balancer", {"balancer": "mustache-production"}),
+        (5, "balancer", {"balancer": "mustache-production", "group": "mustache-production-asg",
+                         "tables": ["mustache-production-sessions"]}),
+        (6, "api", {"api": "mustache-production", "function": "mustache-production-http",
+                    "tables": ["mustache-production-rows", "mustache-production-counters",
+                               "mustache-production-sessions"]}),
+    ],
+)  # fmt: skip
+def test_the_playbook_looks_at_what_there_is(stage, entry, looked):
+    plays = yaml.safe_load((ROOT / "playbooks/advise.yml").read_text())
+    [asked] = [task["site_load"] for task in plays[1]["tasks"] if "site_load" in task]
+    names = ("balancer", "api", "function", "group", "tables")
+    stores = wired("stores_wanted", stage=stage)
+    noted = {"entry": entry, "stores": stores, "front": LADDER[stage - 1]["changes"].get("front")}
+    found = wired(
+        "asked",
+        stage=stage,
+        hostvars={"localhost": {"aws_account": "1", "noted": noted}},
+        asked=trusted({name: asked[name] for name in names}),
+    )
+    assert {name: value for name, value in found.items() if value} == looked
+
+
+def test_tables_are_taken_together():
+    named = site_load.lines(
+        pages(table_reads_0=[300, 900, 600], table_reads_1=[None, 600, 3000], table_writes_1=[30])
+    )
+    assert site_load.table_load(named, {0, 1}) == {"reads": 5, "writes": 0.1}
+    assert site_load.table_load({}, {0, 1}) == {"reads": 0, "writes": 0}
+
+
 def test_the_module_looks_at_a_site_on_functions(run):
     clients, stubs = {}, {}
     for service in ("ec2", "apigatewayv2", "lambda", "cloudwatch", "ssm"):
         clients[service], stubs[service] = stubbed(service)
     noted = datetime(2026, 11, 29, 4, 5, 33, tzinfo=UTC)
-    told = {"requests_0": 3000.0, "p95_0": 250.0, "runs_1": 3000.0, "concurrent_1": 7.0}
+    told = {"requests_0": 3000.0, "p95_0": 250.0, "runs_1": 3000.0, "concurrent_1": 7.0,
+            "table_reads_2": 6000.0, "table_reads_3": 3000.0, "table_writes_3": 30.0}  # fmt: skip
     found = {
         "Name": "shop",
         "ApiId": "a1b2",
@@ -557,7 +595,7 @@ def test_the_module_looks_at_a_site_on_functions(run):
 
     result = run(
         "site_load", clients, tags={"Project": "shop"}, stage_parameter="/shop/state/stage",
-        api="shop", function="shop-http", minutes=60,
+        api="shop", function="shop-http", tables=["shop-rows", "shop-sessions"], minutes=60,
     )  # fmt: skip
 
     load = result["load"]
@@ -567,5 +605,6 @@ def test_the_module_looks_at_a_site_on_functions(run):
     assert load["functions"] == {
         "concurrency": 100, "concurrent": 7, "seconds": None, "throttled": 0,
     }  # fmt: skip
+    assert load["tables"] == {"reads": 30, "writes": 0.1}
     for stub in stubs.values():
         stub.assert_no_pending_responses()

@@ -66,3 +66,21 @@ def test_an_object_is_written_once(s3):
     s3.put_object(Bucket="new", Key="a", Body=b"yes", IfMatch=first["ETag"])
     assert s3.get_object(Bucket="new", Key="a", Range="bytes=-2")["Body"].read() == b"es"
     assert code(s3.get_object, Bucket="new", Key="a", IfMatch=first["ETag"]) == "PreconditionFailed"
+
+
+def test_a_list_of_versions_goes_on_after_its_page_was_deleted(s3):
+    s3.put_bucket_versioning(Bucket="new", VersioningConfiguration={"Status": "Enabled"})
+    for key in ("a", "b", "c"):
+        for body in (b"1", b"2"):
+            s3.put_object(Bucket="new", Key=key, Body=body)
+    s3.delete_object(Bucket="new", Key="b")
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket="new", PaginationConfig={"PageSize": 3}
+    )
+    deleted = 0
+    for page in pages:
+        for each in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            s3.delete_object(Bucket="new", Key=each["Key"], VersionId=each["VersionId"])
+            deleted += 1
+    assert deleted == 7
+    s3.delete_bucket(Bucket="new")

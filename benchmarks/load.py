@@ -321,7 +321,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="MINUTES",
         help="ramp: how long the group may take to be small again (%(default)s)",
     )
-    add("--output", type=Path, default=ROOT / "docs" / "load", metavar="DIR", help="(docs/load)")
+    add("--output", type=Path, metavar="DIR", help="(docs/load; of a ramp docs/load/ramp)")
     add("--i-own-this-site", action="store_true", help="for a site that is not on this machine")
     return parser.parse_args(argv)
 
@@ -357,12 +357,15 @@ def main(argv: list[str] | None = None) -> int:
         "machine": f"{psutil.cpu_count()} cores, {platform.machine()}",
         "site": facts,
     } | measured
-    write(options.output, options.label, result, rows)
+    # The guide compares all that is in docs/load.
+    usual = ROOT / "docs" / "load" / ("ramp" if options.shape == "ramp" else "")
+    output = options.output or usual
+    write(output, options.label, result, rows)
     draw = ramp.plot if options.shape == "ramp" else lambda one, path: plot([one], path)
-    draw(result, options.output / f"{options.label}.svg")
+    draw(result, output / f"{options.label}.svg")
     for error, count in load.errors.most_common(10):
         print(f"  {count} x {error}")
-    print(f"{options.output}/{options.label}.json, .csv, .svg")
+    print(f"{output}/{options.label}.json, .csv, .svg")
     return 0
 
 

@@ -63,6 +63,10 @@ class Network:
             f"net.ipv4.neigh.{link}.proxy_delay": "0",
         }.items():
             _sysctl(key, value)
+        if Path("/proc/sys/net/ipv6/conf", link).exists():
+            # it would get an address by itself, and browsers on this machine end what they are
+            # loading whenever the machine has another address (ERR_NETWORK_CHANGED)
+            _sysctl(f"net.ipv6.conf.{link}.disable_ipv6", "1")
         shell.run("ip", "link", "set", link, "up")
         mac_here = Path("/sys/class/net", link, "address").read_text().strip()
         table = f" table {FIRST_TABLE + index}" if index else ""

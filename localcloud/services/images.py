@@ -33,6 +33,7 @@ class Images(Service):
     def __init__(self, cloud):
         super().__init__(cloud)
         self._request = threading.local()  # .params: what this thread's call asks for
+        self._sweeping = threading.Lock()  # a call and a round would delete the same
 
     def adopt(self) -> list[str]:
         """Offer the Debian image; earlier ones stay while the API's state names them."""
@@ -248,15 +249,16 @@ class Images(Service):
 
     def _sweep(self) -> None:
         """Delete layers that neither an image nor a host needs any more."""
-        if not self.directory.exists():
-            return
         backend = self.cloud.backend("ec2")
-        owners: list[TaggedEC2Resource] = [*backend.amis.values()]
-        owners += [each for each in backend.all_instances() if each.state != "terminated"]
-        needed = {layer for each in owners for layer in getattr(each, "layers", ())}
-        for path in self.directory.iterdir():
-            if path.suffix != ".part" and str(path) not in needed:
-                shutil.rmtree(path)
+        with self._sweeping:
+            if not self.directory.exists():
+                return
+            owners: list[TaggedEC2Resource] = [*backend.amis.values()]
+            owners += [each for each in backend.all_instances() if each.state != "terminated"]
+            needed = {layer for each in owners for layer in getattr(each, "layers", ())}
+            for path in self.directory.iterdir():
+                if path.suffix != ".part" and str(path) not in needed:
+                    shutil.rmtree(path)
 
 
 def _check_name(backend, name: str) -> None:

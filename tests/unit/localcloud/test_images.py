@@ -1,8 +1,14 @@
 """Images: what they hold, and that they are of one moment."""
 
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from botocore.exceptions import ClientError
 from unit.localcloud.conftest import describe
+
+from localcloud.services.images import Images
 
 
 @pytest.fixture
@@ -116,3 +122,19 @@ def test_a_copy_of_a_snapshot_holds_what_it_held(cloud, ec2):
     snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
     copy = ec2.copy_snapshot(SourceSnapshotId=snapshot, SourceRegion="us-east-1")["SnapshotId"]
     assert (cloud.storage.snapshots / f"{copy}.img").read_text() == "data"
+
+
+def test_a_layer_that_nobody_needs_is_deleted_by_one_at_a_time(cloud, monkeypatch):
+    images = cloud.service(Images)
+    (images.directory / "ami-old").mkdir(parents=True)
+    remove = shutil.rmtree
+
+    def slowly(path):
+        time.sleep(0.2)
+        remove(path)
+
+    monkeypatch.setattr("localcloud.services.images.shutil.rmtree", slowly)
+    with ThreadPoolExecutor(2) as beside:
+        for done in [beside.submit(images.reconcile) for _ in range(2)]:
+            done.result()
+    assert list(images.directory.iterdir()) == []

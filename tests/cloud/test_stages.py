@@ -62,7 +62,7 @@ def test_from_nothing_to_stage_3_and_down(cloud, project, subtests):
 
     with subtests.test("what goes for good goes only when somebody has agreed"):
         refused = project.play("stage2", "-e", "confirm=no", code=2)
-        assert "remove   front balancer, host mustache-stages-web-2" in refused
+        assert "remove   entry balancer, host mustache-stages-web-2" in refused
         assert len(project.instances("running")) == 2
 
     picture = project.upload()

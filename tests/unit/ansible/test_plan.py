@@ -114,11 +114,13 @@ def test_how_long_writes_are_refused_is_what_was_measured():
     measured = dict(climbs())
     for pause in PROVIDERS["pauses"].values():
         assert pause["seconds"] == max(errors for _, errors in measured[pause["source"]])
-    # And nothing was worse, but what is said of the only host.
+    # And nothing was worse, but what is said of the only host, and what rows do that turn between a
+    # database and tables: of that the plan says that nobody has measured it.
+    assert PROVIDERS["pauses"]["rows"]["between"] == ["instance", "rds"]
     worst = max(
         errors
         for source, moves in measured.items()
-        if source != PROVIDERS["pauses"]["resize"]["source"]
+        if source != PROVIDERS["pauses"]["resize"]["source"] and "stage6" not in source
         for _, errors in moves
     )
     assert worst == PROVIDERS["pauses"]["rows"]["seconds"]

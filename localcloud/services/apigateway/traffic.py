@@ -1,11 +1,12 @@
 """What was served, by minute, for CloudWatch."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from localcloud.services.minutes import Minutes
 
 
 class Key(NamedTuple):
@@ -30,13 +31,12 @@ class Tally:
     integrations: Counter = field(default_factory=Counter)
 
 
-class Traffic:
+class Traffic(Minutes[Key, Tally]):
     """Many threads add, one takes."""
 
     def __init__(self, clock: Callable[[], float] = time.time):
+        super().__init__()
         self._clock = clock
-        self._lock = threading.Lock()
-        self._seen: dict[Key, Tally] = {}
 
     def add(self, api: str, stage: str, route: str, status: int, sent: int, latency: float,
             integration: float | None) -> None:  # fmt: skip
@@ -50,11 +50,3 @@ class Traffic:
             tally.latencies[round(latency)] += 1
             if integration is not None:
                 tally.integrations[round(integration)] += 1
-
-    def take(self, before: int) -> dict[Key, Tally]:
-        """What was counted in minutes that began before then; it is forgotten here."""
-        with self._lock:
-            found = {key: tally for key, tally in self._seen.items() if key.at < before}
-            for key in found:
-                del self._seen[key]
-        return found

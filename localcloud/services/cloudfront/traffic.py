@@ -1,9 +1,10 @@
 """What the edge has served, by minute: from its log, for CloudWatch."""
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from localcloud.services.minutes import Minutes
 
 
 class Key(NamedTuple):
@@ -22,12 +23,8 @@ class Tally:
     statuses: Counter = field(default_factory=Counter)
 
 
-class Traffic:
+class Traffic(Minutes[Key, Tally]):
     """Lines come in one thread and are taken by another."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._seen: dict[Key, Tally] = {}
 
     def add(self, entry: dict, at: float) -> None:
         """Count a line of the edge's log."""
@@ -39,11 +36,3 @@ class Traffic:
             tally.requests += 1
             tally.sent += int(entry["bytes"])
             tally.statuses[int(entry["status"]) // 100] += 1
-
-    def take(self, before: int) -> dict[Key, Tally]:
-        """What was counted in minutes that began before then; it is forgotten here."""
-        with self._lock:
-            found = {key: tally for key, tally in self._seen.items() if key.at < before}
-            for key in found:
-                del self._seen[key]
-        return found

@@ -1,10 +1,11 @@
 """What tables and their global indexes were asked for, by minute: for CloudWatch."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from localcloud.services.minutes import Minutes
 
 
 class Key(NamedTuple):
@@ -25,13 +26,12 @@ class Tally:
     throttled: int = 0
 
 
-class Traffic:
+class Traffic(Minutes[Key, Tally]):
     """Many threads add, one takes."""
 
     def __init__(self, clock: Callable[[], float] = time.time):
+        super().__init__()
         self._clock = clock
-        self._lock = threading.Lock()
-        self._seen: dict[Key, Tally] = {}
 
     def consumed(self, table: str, index: str, kind: str, units: float) -> None:
         with self._lock:
@@ -40,14 +40,6 @@ class Traffic:
     def throttled(self, table: str, index: str, kind: str) -> None:
         with self._lock:
             self._tally(table, index, kind).throttled += 1
-
-    def take(self, before: int) -> dict[Key, Tally]:
-        """What was counted in minutes that began before then; it is forgotten here."""
-        with self._lock:
-            found = {key: tally for key, tally in self._seen.items() if key.at < before}
-            for key in found:
-                del self._seen[key]
-        return found
 
     def _tally(self, table: str, index: str, kind: str) -> Tally:
         now = int(self._clock())

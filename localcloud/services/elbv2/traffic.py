@@ -1,9 +1,10 @@
 """What a load balancer's nodes have served, by minute: from their logs, for CloudWatch."""
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from localcloud.services.minutes import Minutes
 
 
 class Key(NamedTuple):
@@ -28,12 +29,8 @@ class Tally:
     own: Counter = field(default_factory=Counter)
 
 
-class Traffic:
+class Traffic(Minutes[Key, Tally]):
     """Lines come from a thread for each node, and are taken by another."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._seen: dict[Key, Tally] = {}
 
     def add(self, host: str, entry: dict) -> None:
         """Count a line of a node's log."""
@@ -43,14 +40,6 @@ class Traffic:
         key = Key(host, ended - ended % 60, group.removeprefix("group_") if served else "")
         with self._lock:
             _count(self._seen.setdefault(key, Tally()), entry, served)
-
-    def take(self, before: int) -> dict[Key, Tally]:
-        """What was counted in minutes that began before then; it is forgotten here."""
-        with self._lock:
-            found = {key: tally for key, tally in self._seen.items() if key.at < before}
-            for key in found:
-                del self._seen[key]
-        return found
 
 
 def _count(tally: Tally, entry: dict, served: bool) -> None:

@@ -1,12 +1,13 @@
 """How often functions ran, how long and how many at once, by minute: for CloudWatch."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from localcloud.services.minutes import Minutes
 
 Subject = tuple[tuple[str, str], ...]
 """Dimensions, by name and value: of all functions, of one, of its alias or version."""
@@ -39,13 +40,12 @@ def subjects(function: str, qualifier: str | None, version: str = "") -> list[Su
     return found
 
 
-class Traffic:
+class Traffic(Minutes[Key, Tally]):
     """Counted where functions run, and taken once a minute."""
 
     def __init__(self, clock=time.time):
+        super().__init__()
         self._clock = clock
-        self._lock = threading.Lock()
-        self._seen: dict[Key, Tally] = {}
         self._running: Counter[Subject] = Counter()
 
     @contextmanager
@@ -76,11 +76,8 @@ class Traffic:
                 self._tally(each).throttles += 1
 
     def take(self, before: int) -> dict[Key, Tally]:
-        """What was counted in minutes that began before then; it is forgotten here."""
+        found = super().take(before)
         with self._lock:
-            found = {key: tally for key, tally in self._seen.items() if key.at < before}
-            for key in found:
-                del self._seen[key]
             for each, count in (+self._running).items():  # it goes on in the next minute
                 tally = self._tally(each)
                 tally.most = max(tally.most, count)

@@ -33,6 +33,7 @@ LONGEST = (
     "test_stage1",
     "test_stages",
     "test_adapt",
+    "test_serverless",
     "test_surroundings",
     "test_autoscaling",
     "test_cloudwatch",

@@ -133,7 +133,7 @@ class Podman:
             self._podman(*words, container.root, *container.command, cwd=self.working_directory())
         except shell.CommandError as error:
             self.remove(container.name)
-            raise EngineError(_reason(str(error))) from error
+            raise EngineError(_reason(str(error)) + _lacks(container)) from error
         finally:
             self._changed()
 
@@ -268,3 +268,20 @@ class EngineError(RuntimeError):
 def _reason(text: str) -> str:
     """The last sentence of podman's error: the command line before it helps nobody."""
     return text.rsplit("Error: ", 1)[-1].strip()
+
+
+def _lacks(container: Container) -> str:
+    """What a root without the program that it is to boot has instead, for the error's text."""
+    if (container.root / container.command[0].lstrip("/")).exists():
+        return ""
+    there = sorted(path.name for path in container.root.glob("*"))
+    below = str(container.root.parent).replace(" ", r"\040")
+    points = [
+        " ".join(line.split()[:3])
+        for line in Path("/proc/mounts").read_text().splitlines()
+        if f" {below}/" in line
+    ]
+    return (
+        f" ({container.root} has {', '.join(there) or 'nothing'}; "
+        f"mounted are: {'; '.join(points) or 'nothing'})"
+    )

@@ -6,6 +6,7 @@ container. The file system is XFS, because it grows while mounted without CAP_SY
 """
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from localcloud import shell
+
+log = logging.getLogger("localcloud.storage")
 
 GIB = 1 << 30
 
@@ -124,6 +127,9 @@ class Storage:
         """Mount the root volume over the image's layers (topmost first); return the root."""
         root, volume = self.root(host_id), self.hosts / host_id / "volume"
         device = self.attach(volume_id)
+        if os.path.ismount(volume) and volume.stat().st_dev != Path(device).stat().st_rdev:
+            log.warning("%s: another volume is mounted there yet", volume)
+            self.unmount_root(host_id, None)
         if not os.path.ismount(volume):
             root.mkdir(parents=True, exist_ok=True)
             volume.mkdir(parents=True, exist_ok=True)
@@ -153,7 +159,9 @@ class Storage:
                 shell.run("umount", directory)
         if volume_id:
             self.detach(volume_id)
-        shutil.rmtree(self.hosts / host_id, ignore_errors=True)
+        # never what is mounted there: somebody may have done so in this very moment
+        shell.run("rm", "--recursive", "--force", "--one-file-system", self.hosts / host_id,
+                  check=False)  # fmt: skip
 
     def mounted_hosts(self, prefix: str) -> set[str]:
         """Ids, beginning with ``prefix``, of hosts that have a root here."""

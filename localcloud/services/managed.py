@@ -87,6 +87,13 @@ class ManagedService(Service, ABC):
         for host in self.hosts_of(resource):
             self.appliances.remove(host)
 
+    def dismiss(self, resource) -> None:
+        """Remove what its owner wants no more. The watch, which would start its hosts again, is
+        kept off meanwhile and does not look at it afterwards."""
+        with self.lock(resource):
+            self.remove(resource)
+            self.forget(resource)
+
     def work(self, key: str, job: Callable[[], None]) -> bool:
         """Run what takes long beside the reconciler; False while the same still runs."""
         running = self._jobs.get(key)
@@ -111,8 +118,7 @@ class ManagedService(Service, ABC):
         self.appliances.warm()
         said = []
         for resource in self.unfinished():
-            self.remove(resource)
-            self.forget(resource)
+            self.dismiss(resource)
             said.append(f"removed {self.noun} {self.name(resource)}: it was half made")
         for resource in self.all():
             name = self.name(resource)
@@ -145,7 +151,8 @@ class ManagedService(Service, ABC):
             if not lock.acquire(blocking=False):
                 continue
             try:
-                self.watch(resource)
+                if any(each is resource for each in self.all()):  # it may have gone meanwhile
+                    self.watch(resource)
             except FAILURES as error:
                 log.warning("%s: %s", self.name(resource), error)
             except Exception:  # one bad resource must not keep the others from being looked after

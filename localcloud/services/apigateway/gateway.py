@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import logging
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,7 @@ class Gateways(ManagedService):
         self.appliances = EdgeAppliances(cloud, RECIPE)
         self.authority = Authority(cloud.settings.state / "authority")
         self._fronts: dict[str, Front] = {}
+        self._applying = threading.RLock()
 
     # what the cloud asks
 
@@ -222,17 +224,8 @@ class Gateways(ManagedService):
         """Make the gateway as the API says; make it when there is something to serve, and remove
         it when there is nothing."""
         try:
-            with self.cloud.lock:
-                states = self.all()
-            if not self._wanted():
-                for state in states:
-                    self.remove(state)
-                    self.forget(state)
-            elif states:
-                with self.lock(states[0]):
-                    self._gateway(states[0]).configure(self._text(), self._certificates())
-            else:
-                self._make()
+            with self._applying:  # two calls at once make one gateway
+                self._match()
         except FAILURES as error:
             log.exception("the gateway")
             raise Refusal("internal", f"The gateway does not start: {error}") from error
@@ -246,18 +239,29 @@ class Gateways(ManagedService):
     def _wanted(self) -> bool:
         return bool(self._backend().apis or self._backend().domain_names)
 
+    def _match(self) -> None:
+        states = self.all()
+        if not self._wanted():
+            for state in states:
+                self.dismiss(state)
+        elif states:
+            with self.lock(states[0]):
+                self._gateway(states[0]).configure(self._text(), self._certificates())
+        else:
+            self._make()
+
     def _make(self) -> None:
         with self.cloud.lock:
             state = GatewayState(self.appliances.create("gateway-1", VOLUME))
             self._backend().gateway = state
-        try:
-            self._listen(state)
-            self._gateway(state).start(self._text(), self._certificates())
-        except BaseException:
-            self.remove(state)
-            self.forget(state)
-            raise
-        state.ready = True
+        with self.lock(state):
+            try:
+                self._listen(state)
+                self._gateway(state).start(self._text(), self._certificates())
+            except BaseException:
+                self.dismiss(state)
+                raise
+            state.ready = True
 
     def _gateway(self, state: GatewayState) -> Gateway:
         return Gateway(self.appliances, self.authority, state.host)

@@ -8,6 +8,7 @@ import copy
 import logging
 import secrets
 import string
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -106,6 +107,7 @@ class Distributions(ManagedService):
         self.appliances = EdgeAppliances(cloud, RECIPE)
         self.authority = Authority(cloud.settings.state / "authority")
         self._logs = AccessLogs(cloud)
+        self._applying = threading.RLock()
 
     # the API's calls
 
@@ -277,17 +279,8 @@ class Distributions(ManagedService):
         """Make the edge as the API says; make it when there is something to serve, and remove it
         when there is nothing."""
         try:
-            with self.cloud.lock:
-                states = self.all()
-            if not self._kept():
-                for state in states:
-                    self.remove(state)
-                    self.forget(state)
-            elif states:
-                with self.lock(states[0]):
-                    self._edge(states[0]).configure(*self._configuration(states[0]))
-            else:
-                self._make()
+            with self._applying:  # two calls at once make one edge
+                self._match()
         except FAILURES as error:
             raise CloudFrontException("ServiceUnavailable", str(error)) from error
         self._tell_certificates()
@@ -378,18 +371,29 @@ class Distributions(ManagedService):
                     f"{alias}.",
                 )
 
+    def _match(self) -> None:
+        states = self.all()
+        if not self._kept():
+            for state in states:
+                self.dismiss(state)
+        elif states:
+            with self.lock(states[0]):
+                self._edge(states[0]).configure(*self._configuration(states[0]))
+        else:
+            self._make()
+
     def _make(self) -> None:
         backend = self.cloud.backend("cloudfront", "aws")
         with self.cloud.lock:
             state = EdgeState(self.appliances.create("edge-1", VOLUME))
             backend.edge = state
-        try:
-            self._edge(state).start(*self._configuration(state))
-        except BaseException:
-            self.remove(state)
-            self.forget(state)
-            raise
-        state.ready = True
+        with self.lock(state):
+            try:
+                self._edge(state).start(*self._configuration(state))
+            except BaseException:
+                self.dismiss(state)
+                raise
+            state.ready = True
 
     def _edge(self, state: EdgeState) -> Edge:
         return Edge(self.appliances, self.authority, state.host)

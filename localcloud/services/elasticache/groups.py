@@ -105,8 +105,7 @@ class ReplicationGroups(ManagedService):
                 )
         except FAILURES as error:
             log.exception("create %s", made.replication_group_id)
-            self.remove(made)
-            self.forget(made)
+            self.dismiss(made)
             raise failure(error) from error
         self._show(made)
         made.status = "available"
@@ -171,9 +170,7 @@ class ReplicationGroups(ManagedService):
             raise catalogue.unsupported("single cache clusters: RetainPrimaryCluster")
         made = self.find(replication_group_id)
         answer = _answer(original(backend, replication_group_id, retain_primary_cluster))
-        with self.lock(made):
-            self.remove(made)
-        self.forget(made)
+        self.dismiss(made)
         return answer
 
     @hook(ElastiCacheBackend, "describe_cache_clusters", "self, cache_cluster_id")

@@ -92,8 +92,7 @@ class LoadBalancers(ManagedService):
                 self._match_subnets(made)
         except FAILURES as error:
             log.exception("create %s", name)
-            self.remove(made)
-            self.forget(made)
+            self.dismiss(made)
             raise failure(error) from error
         made.state = "active"
         return made

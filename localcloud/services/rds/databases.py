@@ -108,8 +108,7 @@ class Databases(ManagedService):
                 self.cluster(database).create(fresh, snapshot)
             except FAILURES as error:
                 log.exception("create %s", database.db_instance_identifier)
-                self.remove(database)
-                self.forget(database)
+                self.dismiss(database)
                 raise failure(error) from error
         if snapshot:
             database.add_event("RESTORED")

@@ -194,6 +194,22 @@ def client(service: str):
     )
 
 
+def watch_during(service, storage, monkeypatch) -> list[str]:
+    """Let the reconciler of ``service`` come by when a host's volume is unmounted; which were."""
+    seen = []
+    unmount = storage.unmount_root
+
+    def unmount_slowly(host_id, volume_id):
+        seen.append(host_id)
+        watch = threading.Thread(target=service.reconcile)
+        watch.start()
+        watch.join()
+        unmount(host_id, volume_id)
+
+    monkeypatch.setattr(storage, "unmount_root", unmount_slowly)
+    return seen
+
+
 @pytest.fixture
 def site(ec2):
     """A VPC 10.9.0.0/16 with a public subnet and a group; what `launch` needs."""

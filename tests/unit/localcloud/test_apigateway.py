@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from unit.localcloud.conftest import watch_during
 
 from localcloud.errors import Refusal
 from localcloud.services.acm import Certificates
@@ -117,6 +118,17 @@ def test_the_first_api_makes_the_gateway_and_the_last_one_takes_it(cloud, apigat
     apigateway.delete_api(ApiId=made)
     assert cloud.service(Gateways).all() == []
     assert cloud.service(Gateways).public_names() == {}
+
+
+def test_the_watch_starts_no_gateway_that_is_being_removed(
+    cloud, apigateway, configured, monkeypatch
+):
+    made = apigateway.create_api(Name="a", ProtocolType="HTTP")["ApiId"]
+    before = len(configured)
+    watched = watch_during(cloud.service(Gateways), cloud.storage, monkeypatch)
+    apigateway.delete_api(ApiId=made)
+    assert watched == ["gateway-1"]
+    assert len(configured) == before
 
 
 @pytest.mark.parametrize(

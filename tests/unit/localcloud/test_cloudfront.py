@@ -2,10 +2,12 @@
 
 import copy
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from unit.localcloud.conftest import client
+from unit.localcloud.conftest import client, watch_during
 
 from localcloud.services.cloudfront import haproxy
 from localcloud.services.cloudfront.distributions import Distributions
@@ -175,6 +177,33 @@ def test_the_edge_comes_with_the_first_distribution_and_goes_with_the_last(
     cloudfront.delete_distribution(Id=identity, IfMatch=etag)
     assert list(cloud.service(Distributions).hosts()) == []
     assert cloud.storage.sizes == {}
+
+
+def test_the_watch_starts_no_edge_that_is_being_removed(
+    cloud, cloudfront, create, configured, monkeypatch
+):
+    made = create(lambda config: config.update(Enabled=False))
+    cloud.backend("cloudfront", "aws").distributions[made["Distribution"]["Id"]].deployed = 0.0
+    before = len(configured)
+    watched = watch_during(cloud.service(Distributions), cloud.storage, monkeypatch)
+    cloudfront.delete_distribution(Id=made["Distribution"]["Id"], IfMatch=made["ETag"])
+    assert watched == ["edge-1"]
+    assert len(configured) == before
+    assert cloud.storage.sizes == {}
+
+
+def test_distributions_made_at_once_have_one_edge(cloud, cloudfront, create, monkeypatch):
+    started = []
+
+    def slow(self, text, certificates):
+        started.append(self.host.address)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(Edge, "start", slow)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda n: create(lambda c: c.update(CallerReference=n)), ["1", "2"]))
+    assert len(started) == 1
+    assert len(cloudfront.list_distributions()["DistributionList"]["Items"]) == 2
 
 
 def test_one_reference_makes_one_distribution(create):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from localcloud import shell
-from localcloud.engine import Container, Podman, Sandbox
+from localcloud.engine import Container, EngineError, Podman, Sandbox
 
 
 @pytest.fixture
@@ -46,3 +46,24 @@ def test_what_conmon_writes_is_not_in_the_users_directory(engine, started, tmp_p
     engine.execute("i-1", "true")
     assert started["exec"] == engine.run_directory
     assert engine.run_directory.is_dir()
+
+
+@pytest.mark.parametrize(("there", "said"), [("etc", "has etc"), (None, "has nothing")])
+def test_a_root_that_lacks_what_is_to_boot_is_told_of(engine, tmp_path, monkeypatch, there, said):
+    def run(*words, **options):
+        if "run" in words:
+            raise shell.CommandError("podman run: Error: runc: stat systemd: no such file")
+        return ""
+
+    monkeypatch.setattr(shell, "run", run)
+    root = tmp_path / "root"
+    root.mkdir()
+    if there:
+        (root / there).mkdir()
+    host = Container(name="i", root=root, hostname="a", network_namespace="n", cpus=1, memory=64)
+    with pytest.raises(EngineError, match=f"no such file .*{said}; mounted are: nothing"):
+        engine.run(host)
+    (root / "lib/systemd").mkdir(parents=True)
+    (root / "lib/systemd/systemd").touch()
+    with pytest.raises(EngineError, match=r"no such file$"):
+        engine.run(host)

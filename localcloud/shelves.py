@@ -50,11 +50,18 @@ class Store:
         self.path = path
         self._pickled, self._unpickled = pickled, unpickled
         self._database: sqlite3.Connection | None = None
-        self._lock = threading.RLock()  # a connection has one transaction at a time
+        # a connection has one transaction at a time, and sqlite crashes if it is closed in one
+        self._lock = threading.RLock()
+        self._closed = False
 
     def fill(self, shelf: Shelf) -> None:
         """Put what was written of a shelf into it."""
-        rows = self._open().execute("SELECT name, value FROM entries WHERE shelf = ?", [shelf.uid])
+        with self._lock:
+            rows = (
+                self._open()
+                .execute("SELECT name, value FROM entries WHERE shelf = ?", [shelf.uid])
+                .fetchall()
+            )
         for name, value in rows:
             key, entry = self._unpickled(value)
             dict.__setitem__(shelf, key, entry)
@@ -118,20 +125,24 @@ class Store:
     def keep_only(self, shelves: Iterable[Shelf]) -> None:
         """Forget shelves that nothing has any more."""
         known = {shelf.uid for shelf in shelves}
-        stored = {
-            uid
-            for (uid,) in self._open().execute("SELECT shelf FROM entries UNION "
-                                               "SELECT shelf FROM history")
-        }  # fmt: skip
         with self._lock, self._open() as database:
+            stored = {
+                uid
+                for (uid,) in database.execute(
+                    "SELECT shelf FROM entries UNION SELECT shelf FROM history"
+                )
+            }
             forgotten = [(uid,) for uid in stored - known]
             database.executemany("DELETE FROM entries WHERE shelf = ?", forgotten)
             database.executemany("DELETE FROM history WHERE shelf = ?", forgotten)
 
     def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        """Let go of the file, for good: what a thread wants to write after that is an error."""
+        with self._lock:
+            self._closed = True
+            if self._database is not None:
+                self._database.close()
+                self._database = None
 
     def _rows(self, shelf: Shelf, value_of) -> Iterator[tuple]:
         for key in shelf.changed:
@@ -145,6 +156,8 @@ class Store:
                 yield name, value, key
 
     def _open(self) -> sqlite3.Connection:
+        if self._closed:
+            raise sqlite3.ProgrammingError(f"{self.path} is closed")
         if self._database is None:
             self.path.touch(mode=0o600)
             self._database = sqlite3.connect(self.path, check_same_thread=False)

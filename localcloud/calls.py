@@ -22,6 +22,8 @@ log = logging.getLogger("localcloud.calls")
 UPLOAD, DOWNLOAD = "localcloud.upload", "localcloud.download"
 # In an environment: a web page in a browser asks, which nobody here may have opened on purpose.
 PAGE = "localcloud.page"
+# In an environment: the service that is asked, by boto3's name.
+SERVICE = "localcloud.service"
 # In an environment: who may make the call (None: anybody), and whether it stands for a form.
 CALLER, FORM = "localcloud.caller", "localcloud.form"
 SCOPE = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")

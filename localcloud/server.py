@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from localcloud import calls, dns, errors, forwarder, httpd, image, ledger, metadata, registry
-from localcloud.calls import DOWNLOAD, PAGE, UPLOAD
+from localcloud.calls import DOWNLOAD, PAGE, SERVICE, UPLOAD
 from localcloud.errors import Refusal
 from localcloud.faults import FaultError
 from localcloud.firewall import Services
@@ -128,6 +128,7 @@ class Api:
     def _done(self, call: calls.Call, upload) -> tuple[str, list, Iterable[bytes]]:
         """moto's answer to a call that may be made; ``upload`` is an object's bytes."""
         environ = call.environ
+        environ[SERVICE] = call.service
         if upload is not None:
             environ.update({UPLOAD: upload, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
         elif call.operation == "GetObject":
@@ -255,9 +256,9 @@ def serve(settings: Settings) -> None:
     base_image = image.base(settings.cache, log.info)
 
     from moto import backends
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from localcloud.cloud import Cloud
+    from localcloud.dispatcher import Dispatcher
     from localcloud.services.instance_metadata import InstanceMetadata
     from localcloud.services.route53 import Route53
     from localcloud.services.s3 import S3
@@ -272,7 +273,7 @@ def serve(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     cloud = Cloud(settings, base_image)
     cloud.lxcfs.start()
-    application = Api(cloud, DomainDispatcherApplication(create_backend_app), cloud.service(S3))
+    application = Api(cloud, Dispatcher(), cloud.service(S3))
     spool = settings.state / "spool"
     api = httpd.server(application, settings.port, spool)
     pages = httpd.server(Pages(cloud.service(Websites), application.answer), 0, spool, threads=8)

@@ -303,14 +303,13 @@ class Api:
 
 @pytest.fixture
 def api(cloud, settings, monkeypatch):
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
     from localcloud import httpd
+    from localcloud.dispatcher import Dispatcher
     from localcloud.server import Api as Application
     from localcloud.services.s3 import S3
 
     monkeypatch.setattr(tempfile, "tempdir", None)
-    wsgi = Application(cloud, DomainDispatcherApplication(create_backend_app), cloud.service(S3))
+    wsgi = Application(cloud, Dispatcher(), cloud.service(S3))
     server = httpd.server(wsgi, 0, settings.state / "spool")
     ended = threading.Event()
 

@@ -97,6 +97,17 @@ def test_pages_are_served(site, ask):
     assert ask("/", "POST")[0] == 405
 
 
+@pytest.mark.parametrize("host", [f"guide.{ENDPOINT}", "guide.s3.us-east-1.amazonaws.com"])
+@pytest.mark.parametrize("key", ["group_vars/all.yml", "favicon.ico", "latest/meta-data/", "a/b"])
+def test_a_key_is_a_key_whatever_it_looks_like(site, s3, api, host, key):
+    site()
+    s3.put_object(Bucket="guide", Key=key, Body=b"it")
+    connection = api.connection()
+    connection.request("GET", f"/{key}", headers={"Host": host})
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"it")
+
+
 def test_a_folder_leads_to_its_index(site, ask):
     site()
     status, headers, _ = ask("/ladder")

@@ -48,6 +48,10 @@ class ControlGroups:
                     return int(value)
         return 0
 
+    def memory_files(self) -> list[Path]:
+        """What a process writes its id to, to share their memory."""
+        return [self._paths["" if "" in self._paths else "memory"] / "cgroup.procs"]
+
     def _set(self, frozen: bool) -> None:
         if "" in self._paths:
             (self._paths[""] / "cgroup.freeze").write_text(str(int(frozen)))

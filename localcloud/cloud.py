@@ -101,6 +101,7 @@ class Cloud:
             except Exception:
                 log.exception("reconcile %s", type(service).__name__)
         try:
+            self.faults.expire()
             self.faults.refresh()
             self.settle()
         except Exception:

@@ -10,7 +10,9 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -33,6 +35,12 @@ KINDS = {
     "no-capacity": "let EC2 have no more hosts (target: spot, an instance type or a zone)",
     "spot-interrupt": "take Spot hosts back in two minutes (target: one, or a group: all its "
     "Spot hosts; there is nothing to undo)",
+    "crash": "end a function's process in the middle of a request (target: a function; there is "
+    "nothing to undo)",
+    "hang": "stop a function's process in the middle of a request, so that it runs out of time "
+    "(target: a function; there is nothing to undo)",
+    "exhaust": "fill a function's memory in the middle of a request, until the kernel ends it "
+    "(target: a function; there is nothing to undo)",
     "failover": "fail a Multi-AZ database or a cache over (there is nothing to undo)",
 }
 RATE = 1.0
@@ -52,6 +60,8 @@ class Fault:
     target: str
     host: str = ""
     options: dict[str, float] = field(default_factory=dict)
+    until: float = 0.0
+    """When it is undone without being asked to, if it is: of the clock."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +105,12 @@ class Faults:
         if kind not in KINDS:
             raise FaultError(f"There is no fault {kind}: {', '.join(KINDS)}")
         if kind in self._events:
-            self._events[kind](self, target)
+            self._events[kind](self, kind, target)
             self.cloud.settle()
             return None
         fault = Fault(self._free_id(kind), kind, target, options=options)
+        if seconds := options.get("seconds"):
+            fault.until = time.time() + seconds
         machine = None
         if kind in self._checks:
             self._checks[kind](self, target)
@@ -132,6 +144,12 @@ class Faults:
                 undo(self, machine)
             log.warning("healed %s: %s %s", fault.id, fault.kind, fault.target)
         return chosen
+
+    def expire(self) -> None:
+        """Undo those whose time is over."""
+        for fault in [each for each in self.active if 0 < each.until < time.time()]:
+            with suppress(FaultError):  # somebody was faster
+                self.heal(fault.id)
 
     def answer(self, request: dict) -> list[dict]:
         """A command of `localcloud fault` or `heal`; the faults made or healed."""
@@ -232,7 +250,7 @@ class Faults:
     def _empty(self, machine: Machine) -> None:
         (self._volume(machine) / FILLER).unlink(missing_ok=True)
 
-    def _fail_over(self, target: str) -> None:
+    def _fail_over(self, kind: str, target: str) -> None:
         known = {
             name: act for each in self.cloud.services for name, act in each.failovers().items()
         }
@@ -246,11 +264,15 @@ class Faults:
         except Exception as error:  # the service's own kind, of the API or the machine
             raise FaultError(getattr(error, "message", str(error))) from error
 
-    def _interrupt(self, target: str) -> None:
+    def _interrupt(self, kind: str, target: str) -> None:
         if not any(service.interrupt(target) for service in self.cloud.services):
             raise FaultError(
                 f"There is no running host or group {target}: `localcloud status` lists them"
             )
+
+    def _befall(self, kind: str, target: str) -> None:
+        if not any(service.befall(kind, target) for service in self.cloud.services):
+            raise FaultError(f"There is no function {target}: `localcloud status` lists them")
 
     def _check_capacity(self, target: str) -> None:
         zones = {each.name for each in self.cloud.backend("ec2").describe_availability_zones()}
@@ -286,6 +308,9 @@ class Faults:
     _events: ClassVar[dict[str, Callable]] = {
         "failover": _fail_over,
         "spot-interrupt": _interrupt,
+        "crash": _befall,
+        "hang": _befall,
+        "exhaust": _befall,
     }
     _starters: ClassVar[dict[str, Callable]] = {
         "kill": _kill,

@@ -19,11 +19,12 @@ def add_verbs(verb) -> None:
     command.add_argument(
         "target",
         help="a host's id, Name or address; a zone; a database; dynamodb or a table; s3 or a "
-        "bucket; an Auto Scaling group; spot or an instance type",
+        "bucket; a function; an Auto Scaling group; spot or an instance type",
     )
     command.add_argument("--rate", type=float, help="slow: Mbit/s (default 1)")
     command.add_argument("--delay", type=float, help="slow: milliseconds, if the kernel can")
     command.add_argument("--leave", type=int, help="fill-disk: MiB left free (default 0)")
+    command.add_argument("--seconds", type=float, help="undo it by itself after so many")
     command = verb("heal", heal, False, "undo a fault, or all of them")
     command.add_argument("id", nargs="?", help="a fault that `status` lists")
 
@@ -31,7 +32,7 @@ def add_verbs(verb) -> None:
 def fault(settings: Settings, options) -> int:
     given = {
         name: value
-        for name in ("rate", "delay", "leave")
+        for name in ("rate", "delay", "leave", "seconds")
         if (value := getattr(options, name)) is not None
     }
     made = call(settings, "start", kind=options.kind, target=options.target, options=given)

@@ -86,6 +86,10 @@ class Service:
         """What can fail over, by a name such as rds:shop, and what does it."""
         return {}
 
+    def befall(self, kind: str, target: str) -> bool:
+        """Let a function's request meet a mishap; False if ``target`` is not this service's."""
+        return False
+
     def interrupt(self, target: str) -> bool:
         """Take Spot capacity back, with notice; False if ``target`` is not this service's."""
         return False

@@ -6,6 +6,7 @@ import json
 import re
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def leave(event, context):
     os._exit(3)
 
 def linger(event, context):
-    time.sleep(60)
+    time.sleep(event.get("seconds", 60))
 
 def eat(event, context):
     return len(bytearray(event["mib"] << 20))
@@ -148,6 +149,35 @@ def test_what_goes_wrong_is_told_and_the_next_one_works(function, event, kind, w
     assert (failed, said["errorType"]) == ("Unhandled", kind)
     assert words in said["errorMessage"]
     assert invoke(function, "tell")[1] is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("crash", "Runtime.ExitError", "signal: killed"),
+        ("hang", "Sandbox.Timedout", "Task timed out after 5.00 seconds"),
+        ("exhaust", "Runtime.ExitError", "signal: killed"),
+    ],
+)
+def test_a_fault_takes_it_in_the_middle_of_a_request(cloud, function, fault, kind, words):
+    invoke(function, "tell")
+    answers = []
+    with ThreadPoolExecutor(1) as beside:
+        made = beside.submit(cloud.run, "fault", fault, "lambda:shop")
+        while not made.done():
+            answers.append(invoke(function, "linger", seconds=0.5))
+        made.result()
+    ((said, failed, log),) = [each for each in answers if each[1]]
+    assert (failed, said["errorType"]) == ("Unhandled", kind)
+    assert words in said["errorMessage"]
+    assert ("Max Memory Used: 512 MB" in log) == (kind == "Runtime.ExitError")
+    assert invoke(function, "tell")[1] is None
+
+
+def test_a_fault_in_the_middle_of_no_request_is_refused(cloud, function):
+    refused = cloud.run("fault", "crash", "shop", check=False)
+    assert refused.returncode == 1
+    assert "Nobody asked shop anything" in refused.stderr
 
 
 def test_the_log_is_kept_and_the_status_shows_it(cloud, function):

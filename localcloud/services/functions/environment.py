@@ -65,6 +65,7 @@ class Environment:
         self.stream = f"{now:%Y/%m/%d}/[{plan.version}]{uuid.uuid4().hex}"
         self.pid = 0
         self.provisioned = False  # it is kept, whether anybody asks or not
+        self.working = self.befallen = False
         self._prepared = False
         self._directory = directory / self.id
         self._scratch = Scratch(self._directory)
@@ -159,7 +160,9 @@ class Environment:
         self._api.hand_out(
             Invocation(invocation_id, arn, payload, time.time() + left, client_context=context)
         )
+        self.working = True
         answer = self._api.wait_for_answer(left)
+        self.working = False
         duration = (time.monotonic() - begun) * 1000
         self.highest = max(self.highest, self._groups.memory())
         self.used = time.monotonic()
@@ -177,6 +180,10 @@ class Environment:
         self._groups.limit_cpus(self.plan.memory / MEMORY_OF_A_CPU)
         self._groups.freeze()
         self._prepared = True
+
+    def memory_groups(self) -> list[Path]:
+        """Files that take the ids of processes that are to share its memory."""
+        return self._groups.memory_files()
 
     def used_memory(self) -> int:
         """MiB, as REPORT says them."""

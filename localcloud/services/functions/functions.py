@@ -18,11 +18,12 @@ from moto.s3.exceptions import MissingBucket, MissingKey
 
 from localcloud import registry
 from localcloud.errors import Refusal
+from localcloud.faults import FaultError
 from localcloud.firewall import RESOLVER, Interface, Rule
 from localcloud.hooks import hook
 from localcloud.identity import policy
 from localcloud.services.base import Row, Service
-from localcloud.services.functions import destinations, refusals, runtime, runtime_api
+from localcloud.services.functions import destinations, mishaps, refusals, runtime, runtime_api
 from localcloud.services.functions.code import PackageError, Packages
 from localcloud.services.functions.environment import KIND, Environment, variables_of
 from localcloud.services.functions.fleet import Fleet
@@ -473,6 +474,23 @@ class Functions(Service):
             made.remove()
             raise
         return made
+
+    def befall(self, kind: str, target: str) -> bool:
+        """A mishap in the middle of one of its requests, the next one if there is none."""
+        name = target.removeprefix("lambda:")
+        if self._group(name) is None:
+            return False
+        try:
+            found = mishaps.befall(
+                kind, lambda: [e for e in self.fleet.all() if e.plan.function == name]
+            )
+        except mishaps.NobodyAsksError as error:
+            raise FaultError(
+                f"Nobody asked {name} anything for {mishaps.PATIENCE_SECONDS} s: this fault is one "
+                "in the middle of a request"
+            ) from error
+        log.warning("%s of %s: %s", found.id, name, kind)
+        return True
 
     def _plug(self, slot: int) -> str:
         address = self._address(slot)

@@ -32,6 +32,10 @@ class Database:
 
     failed_over = False
 
+    def befall(self, kind, target):
+        self.befallen = (kind, target)
+        return target == "lambda:shop"
+
     def hosts(self):
         return [Object(id="rds-shop-1", address="10.0.2.9", interface_id="eni-3")]
 
@@ -121,6 +125,18 @@ def test_faults_outlive_the_process(cloud):
     assert json.loads(again.file.read_text())[0]["kind"] == "zone-down"
 
 
+def test_a_fault_may_have_its_time(cloud, monkeypatch):
+    faults = Faults(cloud)
+    faults.start("freeze", "web-1", seconds=30)
+    faults.start("zone-down", "us-east-1b")
+    faults.expire()
+    assert [each.kind for each in faults.active] == ["freeze", "zone-down"]
+    monkeypatch.setattr("time.time", lambda: faults.active[0].until + 1)
+    faults.expire()
+    assert [each.kind for each in faults.active] == ["zone-down"]
+    assert cloud.engine.done == [("pause", "i-1"), ("unpause", "i-1")]
+
+
 def test_a_filled_disk_is_emptied_again(cloud, monkeypatch):
     filler = cloud.storage.upper("i-1").parent / "filled-by-a-fault"
     monkeypatch.setattr(
@@ -139,6 +155,14 @@ def test_a_failover_leaves_nothing_to_undo(cloud, name):
     faults = Faults(cloud)
     assert faults.start("failover", name) is None
     assert cloud.services[0].failed_over
+    assert faults.active == []
+
+
+@pytest.mark.parametrize("kind", ["crash", "hang", "exhaust"])
+def test_a_function_is_taken_in_the_middle_of_a_request(cloud, kind):
+    faults = Faults(cloud)
+    assert faults.start(kind, "lambda:shop") is None
+    assert cloud.services[0].befallen == (kind, "lambda:shop")
     assert faults.active == []
 
 
@@ -163,6 +187,7 @@ def test_a_host_may_be_called_by_what_it_does(cloud):
         ("kill", "nobody", "There is no host nobody"),
         ("kill", "", "There is no host"),
         ("zone-down", "eu-west-1a", "There are no hosts in zone"),
+        ("crash", "nothing", "There is no function nothing"),
         ("failover", "nothing", "Nothing called nothing can fail over: rds:shop"),
     ],
 )

@@ -72,6 +72,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     during.add_argument(
         "--max-error-seconds", type=float, default=0.0, metavar="S", help="of reads, of writes (0)"
     )
+    during.add_argument(
+        "--max-failed", type=int, default=-1, metavar="N", help="requests that fail (any number)"
+    )
     during.add_argument("--name", help="of what goes on, for the report (the command)")
     during.add_argument("program", nargs="+", metavar="COMMAND")
     during.set_defaults(pictures=5)
@@ -136,7 +139,7 @@ def during(options: argparse.Namespace) -> Report:
     report.spans.append(span)
     allowed = options.max_error_seconds
     report.problems = span.problems(allowed, allowed, writes_may_fail=True)
-    report.problems += client.lost()
+    report.problems += span.too_many_failed(options.max_failed) + client.lost()
     client.clean_up()
     report.write(options.output, client.log)
     return report

@@ -60,6 +60,12 @@ class Span:
             )
         return found
 
+    def too_many_failed(self, most: int) -> list[str]:
+        """Whether more requests failed (those refused have not); less than 0 is any number."""
+        failed = self.reads.failed + self.writes.failed
+        too_many = 0 <= most < failed
+        return [f"{self.name}: {failed} requests failed; allowed are {most}"] * too_many
+
     def as_dict(self) -> dict:
         return asdict(self) | {
             "seconds": round(self.end - self.start, 1),

@@ -176,6 +176,21 @@ def test_a_drill_with_errors(fake, tmp_path, monkeypatch, allowed, code):
     assert 0.2 < facts["spans"][0]["reads"]["longest_error_seconds"] < 5
 
 
+@pytest.mark.parametrize(("allowed", "code"), [("0", 1), ("1000", 0), ("-1", 0)])
+def test_a_drill_with_requests_that_fail(fake, tmp_path, monkeypatch, capsys, allowed, code):
+    def faulty(program, check):
+        fake.fault = lambda method, path: "drop"
+        time.sleep(0.2)
+        fake.fault = lambda method, path: None
+        time.sleep(0.2)
+        return subprocess.CompletedProcess(program, 0)
+
+    monkeypatch.setattr(command.subprocess, "run", faulty)
+    lenient = ["--max-error-seconds", "20", "--max-failed", allowed]
+    assert during(fake, tmp_path, *lenient) == code
+    assert (f"requests failed; allowed are {allowed}" in capsys.readouterr().out) == bool(code)
+
+
 def test_a_drill_whose_program_fails(fake, tmp_path):
     assert during(fake, tmp_path, program=("false",)) == 1
 

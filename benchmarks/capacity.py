@@ -71,6 +71,16 @@ def carried(steps: list[Step]) -> int:
     return max((step.users for step in steps if step.carried), default=0)
 
 
+def calm_from(moments: list[dict]) -> int | None:
+    """The second from which on p95 is what it has to be, or None."""
+    second = None
+    for each in reversed(moments):
+        if each["requests"] == 0 or each["p95"] >= 1000 * P95_SECONDS:
+            break
+        second = each["second"]
+    return second
+
+
 def check_host(host: str, owned: bool) -> None:
     """Raises ValueError for a site that may be somebody else's."""
     name = urlsplit(host).hostname or ""

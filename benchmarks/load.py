@@ -4,6 +4,7 @@
     python -m benchmarks.load --host https://mustache.example.com --i-own-this-site
     python -m benchmarks.load_plot docs/load/stage*.json              # compare what was measured
     python -m benchmarks.load --shape ramp --group mustache-local-asg # a group follows its users
+    python -m benchmarks.load --shape burst --most 100 --seconds 5    # all at once, from nothing
 
 A user opens the home page or the gallery, looks at some pictures, reads their pages, and goes on
 after a few seconds of thought. Like a browser he loads images six at a time, keeps what he has, and
@@ -44,7 +45,16 @@ from locust.env import Environment
 from PIL import Image
 
 from benchmarks import ramp
-from benchmarks.capacity import P95_SECONDS, TITLE, Step, carried, check_host, find_capacity, row
+from benchmarks.capacity import (
+    P95_SECONDS,
+    TITLE,
+    Step,
+    calm_from,
+    carried,
+    check_host,
+    find_capacity,
+    row,
+)
 from benchmarks.load_plot import plot
 from tests.localhost import resolve_localhost
 
@@ -271,6 +281,22 @@ def climb_steps(load: Load, options: argparse.Namespace) -> tuple[dict, list[dic
     return {"carried": carried(steps), "steps": ordered}, rows
 
 
+def climb_burst(load: Load, options: argparse.Namespace) -> tuple[dict, list[dict]]:
+    """Let all users come within a second, and look every so many seconds at what they meet."""
+    print(f"{options.most} users at once, for {options.minutes:g} minutes\n"
+          f"{'second':>6} {'requests':>8} {'p50 ms':>8} {'p95 ms':>8} {'failed':>7}")  # fmt: skip
+    rows, start = [], time.monotonic()
+    while (began := time.monotonic() - start) < 60 * options.minutes:
+        met = {"second": round(began)} | load.moment(options.most, options.seconds)
+        rows.append(met)
+        print(f"{met['second']:6} {met['requests']:8} {met['p50']:8.0f} {met['p95']:8.0f} "
+              f"{met['failed']:7}", flush=True)  # fmt: skip
+    calm = calm_from(rows)
+    print(f"p95 under {P95_SECONDS:.0f} s from second {calm} on" if calm is not None
+          else f"p95 was never under {P95_SECONDS:.0f} s for good")  # fmt: skip
+    return {"users": options.most, "calm_after_seconds": calm, "moments": rows}, rows
+
+
 def climb_ramp(load: Load, options: argparse.Namespace) -> tuple[dict, list[dict]]:
     """Let users come and go, and note how the group follows."""
     # On this machine it is the local cloud's, whatever the shell says of AWS.
@@ -308,12 +334,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--seconds", type=float, default=30, help="measured at each step (%(default)s)")
     add(
         "--shape",
-        choices=("steps", "ramp"),
+        choices=("steps", "ramp", "burst"),
         default="steps",
-        help="steps: how many users the site carries; ramp: they come and go (%(default)s)",
+        help="steps: how many users the site carries; ramp: they come and go; burst: they come at "
+        "once (%(default)s)",
     )
     add("--group", metavar="NAME", help="ramp: the Auto Scaling group; boto3 finds the account")
-    add("--minutes", type=float, default=30, help="ramp: the whole of it (%(default)s)")
+    add("--minutes", type=float, default=30, help="ramp, burst: the whole of it (%(default)s)")
     add(
         "--shrinks",
         type=float,
@@ -321,7 +348,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="MINUTES",
         help="ramp: how long the group may take to be small again (%(default)s)",
     )
-    add("--output", type=Path, metavar="DIR", help="(docs/load; of a ramp docs/load/ramp)")
+    add("--output", type=Path, metavar="DIR", help="(docs/load; of other shapes below it)")
     add("--i-own-this-site", action="store_true", help="for a site that is not on this machine")
     return parser.parse_args(argv)
 
@@ -344,7 +371,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(host)
     load = Load(host)
-    climb = climb_ramp if options.shape == "ramp" else climb_steps
+    climb = {"steps": climb_steps, "ramp": climb_ramp, "burst": climb_burst}[options.shape]
     try:
         measured, rows = climb(load, options)
     finally:
@@ -358,14 +385,16 @@ def main(argv: list[str] | None = None) -> int:
         "site": facts,
     } | measured
     # The guide compares all that is in docs/load.
-    usual = ROOT / "docs" / "load" / ("ramp" if options.shape == "ramp" else "")
+    usual = ROOT / "docs" / "load" / ("" if options.shape == "steps" else options.shape)
     output = options.output or usual
     write(output, options.label, result, rows)
-    draw = ramp.plot if options.shape == "ramp" else lambda one, path: plot([one], path)
-    draw(result, output / f"{options.label}.svg")
+    if options.shape == "ramp":
+        ramp.plot(result, output / f"{options.label}.svg")
+    elif options.shape == "steps":
+        plot([result], output / f"{options.label}.svg")
     for error, count in load.errors.most_common(10):
         print(f"  {count} x {error}")
-    print(f"{output}/{options.label}.json, .csv, .svg")
+    print(f"{output}/{options.label}.json and the like")
     return 0
 
 

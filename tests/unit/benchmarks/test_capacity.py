@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.capacity import Step, carried, check_host, find_capacity, row
+from benchmarks.capacity import Step, calm_from, carried, check_host, find_capacity, row
 from benchmarks.load_plot import plot, spread
 
 
@@ -102,3 +102,21 @@ def test_results_are_drawn_side_by_side(tmp_path):
 
 def test_marks_on_the_axis_do_not_touch():
     assert spread([10, 11, 12, 20, 25, 40]) == [10, 20, 40]
+
+
+@pytest.mark.parametrize(
+    ("p95", "expected"),
+    [
+        ((4000, 900, 100, 100), 5),
+        ((100, 100), 0),
+        ((100, 4000, 100), 10),
+        ((100, 1000), None),
+        ((100, None), None),
+    ],
+)
+def test_after_a_burst_it_is_calm_when_all_that_follow_are_served_quickly(p95, expected):
+    moments = [
+        {"second": 5 * number, "requests": 0 if each is None else 10, "p95": each or 0}
+        for number, each in enumerate(p95)
+    ]
+    assert calm_from(moments) == expected

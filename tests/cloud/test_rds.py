@@ -132,6 +132,11 @@ def look(rds, name="tests") -> dict:
     return rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
 
 
+def changed(rds) -> None:
+    """Wait until nothing is being changed."""
+    wait_until(lambda: look(rds)["DBInstanceStatus"] == "available", 90)
+
+
 def redundant(rds) -> bool:
     return look(rds)["DBInstanceStatus"] == "available" and bool(
         look(rds).get("SecondaryAvailabilityZone")
@@ -281,18 +286,23 @@ def test_a_snapshot_restores_and_deletion_keeps_a_last_one(rds, client, groups):
     assert {"kept", "restored-final"} <= names
 
 
-def test_a_change_waits_unless_it_shall_apply_at_once(rds, client):
+def test_a_change_waits_unless_it_shall_apply_at_once(cloud, rds, client):
     rds.modify_db_instance(DBInstanceIdentifier="tests", AllocatedStorage=25)
     assert look(rds)["AllocatedStorage"] == 20
     assert look(rds)["PendingModifiedValues"] == {"AllocatedStorage": 25}
     with pytest.raises(ClientError, match="cannot be less"):
         rds.modify_db_instance(DBInstanceIdentifier="tests", AllocatedStorage=10)
-    rds.modify_db_instance(
+    answer = rds.modify_db_instance(
         DBInstanceIdentifier="tests",
         DBInstanceClass="db.t4g.small",
         MasterUserPassword="another-long-secret",
         ApplyImmediately=True,
-    )
+    )["DBInstance"]
+    assert answer["DBInstanceStatus"] == "modifying"
+    assert answer["PendingModifiedValues"] == {
+        "AllocatedStorage": 25, "DBInstanceClass": "db.t4g.small",
+    }  # fmt: skip
+    changed(rds)
     now = look(rds)
     assert now["AllocatedStorage"] == 25
     assert now["DBInstanceClass"] == "db.t4g.small"
@@ -304,6 +314,12 @@ def test_a_change_waits_unless_it_shall_apply_at_once(rds, client):
     rds.modify_db_instance(
         DBInstanceIdentifier="tests", DBInstanceClass="db.t4g.micro", ApplyImmediately=True
     )
+    # what a crash cuts off goes on after it
+    cloud.kill()
+    cloud.run("up")
+    assert look(rds)["DBInstanceStatus"] == "modifying"
+    changed(rds)
+    assert look(rds)["DBInstanceClass"] == "db.t4g.micro"
     [[connections]] = client.rows("show max_connections", password="another-long-secret")
     assert int(connections) < 120
     wait_until(lambda: redundant(rds), 60)

@@ -86,7 +86,11 @@ class States(Service):
 
     def _shown(self, database):
         shown = copy.copy(database)
-        shown.status = self._database(database.db_instance_identifier) or database.status
+        name = database.db_instance_identifier
+        shown.status = self._database(name) or database.status
+        age = self._pace.recent.age(f"modifying {name}")
+        if age is not None and age < UNNOTICED:
+            shown.status = "available"
         return shown
 
     def _database(self, name: str) -> str | None:

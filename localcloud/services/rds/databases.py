@@ -1,7 +1,7 @@
 """DB instances as the API makes, changes and removes them.
 
 Calls answer when what they promise is true: CreateDBInstance returns a database that accepts
-connections.
+connections. Changes that take long go on behind ModifyDBInstance (changes.py).
 """
 
 import json
@@ -23,6 +23,7 @@ from localcloud.hooks import hook
 from localcloud.services.base import Row
 from localcloud.services.managed import FAILURES, ManagedService
 from localcloud.services.rds import postgres, refusals, server
+from localcloud.services.rds.changes import Changes
 from localcloud.services.rds.cluster import Cluster
 from localcloud.services.rds.failover import Replication
 from localcloud.services.rds.refusals import failure, require
@@ -70,6 +71,7 @@ DEFERRABLE = {
     "storage_throughput": "StorageThroughput",
     "new_db_instance_identifier": "DBInstanceIdentifier",
 }
+CHANGEABLE = ("available", "stopped", "storage-full")
 
 
 class Databases(ManagedService):
@@ -82,6 +84,7 @@ class Databases(ManagedService):
         super().__init__(cloud)
         self.authority = Authority(cloud.settings.state / "authority")
         self._watch = Watch(self)
+        self._changes = Changes(self)
         for name, (categories, message) in EVENTS.items():
             Event.EVENT_MAP.setdefault(name, {"Categories": categories, "Message": message})
 
@@ -118,7 +121,12 @@ class Databases(ManagedService):
     @hook(RDSBackend, "modify_db_instance", "self, db_instance_identifier, db_kwargs")
     def modify(self, original, backend, db_instance_identifier, db_kwargs):
         database = backend.describe_db_instances(db_instance_identifier)[0]
-        require(database, "available", "stopped", "storage-full")
+        require(database, *CHANGEABLE)  # before the lock, which who changes it has
+        with self.lock(database):
+            require(database, *CHANGEABLE)
+            return self._modify(original, database, db_kwargs)
+
+    def _modify(self, original, database, db_kwargs):
         changes = {key: value for key, value in db_kwargs.items() if value is not None}
         now = changes.pop("apply_immediately", False)
         pending = {**getattr(database, "deferred", {})}
@@ -135,15 +143,17 @@ class Databases(ManagedService):
                 DEFERRABLE[name]: value for name, value in pending.items()
             }
             pending = {}
+        running = self.appliances.running(database.deployment.primary)
+        later = self._changes.take(database, pending) if running else {}
         with self.busy(database, "modifying"):
             try:
-                self._apply(database, {**changes, **pending})
+                self.apply(database, {**changes, **pending})
             except FAILURES as error:
                 raise failure(error) from error
             port = pending.pop("db_port_number", None)
             if port:
                 database.port = int(port)
-            original(backend, db_instance_identifier, {**changes, **pending})
+            original(self.cloud.backend("rds"), self.name(database), {**changes, **pending})
             if now:
                 database.deferred = {}
                 database.pending_modified_values = {}
@@ -154,8 +164,8 @@ class Databases(ManagedService):
             database.enabled_cloudwatch_logs_exports = sorted(
                 exported.difference(exports.get("DisableLogTypes", []))
             )
-            self._after(database, {**changes, **pending})
-        return database
+            self.complete(database, {**changes, **pending})
+        return self._changes.begin(database, later) if later else database
 
     @hook(RDSResponse, "reboot_db_instance", "self")
     def reboot(self, original, response):
@@ -241,9 +251,12 @@ class Databases(ManagedService):
         if database.status not in ("available", "stopped"):
             database.status = "available"  # the process died while it changed this one
         cluster.take_over()
+        self._changes.take_over(database)
 
     def watch(self, database) -> None:
-        if database.status in WATCHED:
+        if self._changes.waits(database):
+            self._changes.go_on(database)
+        elif database.status in WATCHED:
             self._watch.look(database)
 
     def interfaces(self) -> list[Interface]:
@@ -339,7 +352,7 @@ class Databases(ManagedService):
             health=health,
         )
 
-    def _apply(self, database, changes: dict) -> None:
+    def apply(self, database, changes: dict) -> None:
         """Make real what can fail, before the API says that it is so."""
         cluster = self.cluster(database)
         running = database.deployment and self.appliances.running(database.deployment.primary)
@@ -357,7 +370,7 @@ class Databases(ManagedService):
             cluster.drop_standby()
             database.add_event("MULTI_AZ_OFF")
 
-    def _after(self, database, changes: dict) -> None:
+    def complete(self, database, changes: dict) -> None:
         """Make real what needs the database's new attributes."""
         cluster = self.cluster(database)
         running = self.appliances.running(database.deployment.primary)

@@ -82,8 +82,8 @@ def test_a_started_and_a_stopped_host_take_a_while(api, cloud, launch, clock):
 def database(api, subnets, monkeypatch):
     """A client of RDS, and what CreateDBInstance answered for `one`."""
     monkeypatch.setattr(Databases, "version", lambda self: "17.8")
-    monkeypatch.setattr(Databases, "_apply", lambda *_: None)
-    monkeypatch.setattr(Databases, "_after", lambda *_: None)
+    monkeypatch.setattr(Databases, "apply", lambda *_: None)
+    monkeypatch.setattr(Databases, "complete", lambda *_: None)
     monkeypatch.setattr("localcloud.services.rds.cluster.Cluster.create", created)
     monkeypatch.setattr(Snapshots, "_copy", lambda self, database, name: None)
     rds = api.client("rds")

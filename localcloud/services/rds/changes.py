@@ -84,6 +84,8 @@ class Changes:
                 database.changing = {}
 
     def _make(self, database, changes: dict) -> None:
+        if not self.databases.appliances.running(database.deployment.primary):
+            self.databases.cluster(database).start()  # a crash came between stop and start
         self.databases.apply(database, changes)
         before = {}
         for name, value in changes.items():

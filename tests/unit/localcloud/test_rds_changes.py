@@ -130,8 +130,14 @@ def test_a_change_that_a_crash_cut_off_is_made_after_it(make_cloud, cloud, datab
                                                         monkeypatch):  # fmt: skip
     monkeypatch.setattr("localcloud.services.rds.cluster.Cluster.thaw", lambda self: None)
     monkeypatch.setattr("localcloud.services.rds.cluster.Cluster.take_over", lambda self: None)
+    started = []
+    monkeypatch.setattr(
+        "localcloud.services.rds.cluster.Cluster.start", lambda self: started.append(self)
+    )
     modify(database, AllocatedStorage=30)
     cloud.save()
+    [host] = cloud.service(Databases).hosts()
+    cloud.engine.remove(host.id)  # it was being started again
     after = make_cloud(cloud.engine, cloud.network, cloud.storage)
     rds = client("rds")
     assert look(rds)["DBInstanceStatus"] == "modifying"
@@ -144,6 +150,7 @@ def test_a_change_that_a_crash_cut_off_is_made_after_it(make_cloud, cloud, datab
     assert look(rds)["DBInstanceStatus"] == "available"
     assert look(rds)["AllocatedStorage"] == 30
     assert work.made == [{"allocated_storage": 30}]
+    assert len(started) == 1
 
 
 def test_what_is_deleted_meanwhile_is_changed_no_more(cloud, database, work, monkeypatch):

@@ -136,7 +136,8 @@ test-app: test-packages ## the app: picture core, service, pages in a browser
 	pytest app/tests -n 2 -m "not moves"
 
 .PHONY: test-moves
-test-moves: test-packages ## sessions of a live service move between stores (not in `make test`)
+test-moves: test-packages ## a database whose move is cut off, sessions that move while a service is used (not in `make test`)
+	pytest tests/cloud -m moves -p no:randomly
 	pytest app/tests -m moves
 
 .PHONY: test-unit
@@ -148,7 +149,7 @@ test-unit: test-packages ## modules, inventories and the local cloud without a h
 LANES := -n 2 --dist loadfile --no-loadscope-reorder -p no:randomly -v
 .PHONY: test-cloud
 test-cloud: test-packages ## real hosts: the local cloud, the stages, Molecule
-	pytest tests/cloud $(LANES) --durations 25
+	pytest tests/cloud -m "not moves" $(LANES) --durations 25
 
 # A quarter of an hour on its own, with a machine to itself: it measures what visitors notice.
 # `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`, `lighter`, `straight-to-adapt`,

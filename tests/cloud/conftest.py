@@ -29,7 +29,6 @@ SITE = "mustache.localhost"
 # Two files run side by side, each lane with a local cloud of its own (`make test-cloud`). These
 # begin first, the longest before all, so that nobody waits at the end for one that began last.
 LONGEST = (
-    "test_move",
     "test_stage1",
     "test_stages",
     "test_adapt",

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cloud.project import changed, refusing, said
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.moves]
 
 REFUSAL = json.dumps({"__type": "AccessDeniedException", "message": "not now"}).encode()
 

@@ -28,7 +28,9 @@ INNER = """
   gather_facts: false
   tasks:
     - debug:
-        msg: "{{ name_given }}, {{ front | default('no front') }}, {{ groups.web | default([]) }}, {{ password }}"
+        msg: >-
+          {{ name_given }}, {{ front | default('no front') }}, {{ groups.web | default([]) }},
+          {{ password }}
 """
 
 

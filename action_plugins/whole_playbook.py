@@ -1,4 +1,4 @@
-"""Run another playbook to its end, and show what it says: library/whole_playbook.py has the manual."""
+"""Run another playbook, and show what it says: library/whole_playbook.py has the manual."""
 
 import ctypes
 import json

@@ -6,18 +6,19 @@ module: whole_playbook
 short_description: Run another playbook to its end, and show what it says
 description:
   - >-
-    A run of C(ansible-playbook) of its own, with facts and groups of its own, whose output comes line
-    by line. It gets the inventory, the extra variables, C(--diff), C(-v) and the vaults of this run.
+    A run of C(ansible-playbook) of its own, with facts and groups of its own, whose output comes
+    line by line. It gets the inventory, the extra variables, C(--diff), C(-v) and the vaults of
+    this run.
   - When this run is interrupted, so is the other one.
 notes:
   - >-
-    Gap in the collections: C(ansible.builtin.import_playbook) decides before a run what is imported,
-    and what is imported shares facts with the rest; C(ansible.builtin.command) says nothing until the
-    end, which may be a quarter of an hour away.
+    Gap in the collections: C(ansible.builtin.import_playbook) decides before a run what is
+    imported, which then shares facts with the rest; C(ansible.builtin.command) says nothing until
+    the end, which may be a quarter of an hour away.
   - >-
     It has no terminal: a playbook that would ask has to be told in variables. It always is
-    RV(ignore:changed), as nobody looks what the other one changed, and in check mode it is skipped; so
-    there is no diff.
+    RV(ignore:changed), as nobody looks what the other one changed, and in check mode it is skipped;
+    so there is no diff.
   - An action plugin, as it has to know the command line of this run.
 options:
   path:

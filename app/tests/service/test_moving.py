@@ -118,6 +118,24 @@ def test_all_the_way(source, target, use_stores, capfd):
 
 
 @TO_AND_FRO
+def test_who_leaves_a_store_asks_only_for_what_is_in_it(source, target, use_stores):
+    use_stores(source, target)
+    upload()
+    command("move_pictures", to=target)
+    use_stores(target)
+    upload()
+    use_stores(target, source)
+
+    with pytest.raises(CommandError, match=f"3 missing in {source}"):
+        command("compare_pictures")
+    assert command("compare_pictures", source=source)["agree"] is True
+
+    storages[target].delete(min(held(source)))
+    with pytest.raises(CommandError, match=f"1 missing in {target}"):
+        command("compare_pictures", source=source)
+
+
+@TO_AND_FRO
 def test_there_and_back(source, target, use_stores):
     use_stores(source)
     pictures = [upload() for _ in range(3)]

@@ -11,11 +11,22 @@ class Command(StoresCommand):
         "delete; fail if one that is needed is missing or different."
     )
 
-    def handle(self, *args, json: bool, **options) -> None:
+    def add_arguments(self, parser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--from",
+            choices=["s3", "database"],
+            dest="source",
+            help="a store that is to go: what only the other one has is no difference",
+        )
+
+    def handle(self, *args, source: str | None, json: bool, **options) -> None:
         name, *pair = self.pair(settings.PICTURE_STORE)
         comparison = Comparison(*pair)
         progress = self.go_through(comparison)
         sides = dict(zip((settings.PICTURE_STORE, name), comparison.sides, strict=True))
+        if source:
+            sides[source].missing.clear()
         facts = {
             alias: {"files": side.files, "bytes": side.bytes, "missing": some(side.missing)}
             for alias, side in sides.items()

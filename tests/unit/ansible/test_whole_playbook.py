@@ -41,18 +41,29 @@ def start(tmp_path):
     def begin(inner, *options):
         for name, text in {"ansible.cfg": SETTINGS, "outer.yml": OUTER, "inner.yml": inner}.items():
             (tmp_path / name).write_text(text)
-        (tmp_path / "hosts").write_text("[web]\none\n")
-        return subprocess.Popen(
-            ["ansible-playbook", "-i", "hosts", "outer.yml", *options],
-            cwd=tmp_path,
-            env=os.environ
-            | {"PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        (tmp_path / "hosts.yml").write_text("{web: {hosts: {one: {}}}}\n")
+        # Other tests read the project's settings, which Ansible leaves in the environment.
+        surroundings = {
+            name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")
+        }
+        begun.append(
+            subprocess.Popen(
+                ["ansible-playbook", "-i", "hosts.yml", "outer.yml", *options],
+                cwd=tmp_path,
+                env=surroundings
+                | {"PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         )
+        return begun[-1]
 
-    return begin
+    begun = []
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()
 
 
 def finished(process):

@@ -12,10 +12,15 @@ from localcloud.shelves import Shelf, Store
 
 @pytest.fixture
 def make_store(tmp_path):
-    def make():
-        return Store(tmp_path / "entries.sqlite", pickle.dumps, pickle.loads)
+    made = []
 
-    return make
+    def make():
+        made.append(Store(tmp_path / "entries.sqlite", pickle.dumps, pickle.loads))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
 
 
 def test_what_is_written_is_there_for_the_next(make_store):

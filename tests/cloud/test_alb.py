@@ -296,6 +296,41 @@ def test_drain_register_and_reload_fail_no_request(elb, group, hosts, addresses,
     assert slow.answered
 
 
+def test_a_connection_from_before_a_reload_reaches_no_target_that_has_gone(
+    elb, group, hosts, addresses, listener
+):
+    kept = [http.client.HTTPConnection(each, 80, timeout=20) for each in addresses * 4]
+
+    def served_by():
+        found = set()
+        for connection in kept:
+            connection.request("GET", "/")
+            found.add(json.loads(connection.getresponse().read())["served by"])
+        return found
+
+    assert served_by() == {each["PrivateDnsName"].split(".")[0] for each in hosts}
+    action = {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "it's gone"}
+    [rule] = elb.create_rule(
+        ListenerArn=listener, Priority=1,
+        Conditions=[{"Field": "path-pattern", "Values": ["/gone/*"]}],
+        Actions=[{"Type": "fixed-response", "FixedResponseConfig": action}],
+    )["Rules"]  # fmt: skip
+    name = hosts[0]["InstanceId"]
+    try:
+        elb.deregister_targets(TargetGroupArn=group, Targets=ids(hosts[:1]))
+        time.sleep(2)
+        assert health(elb, group)[name]["State"] == "draining"
+        served_by()  # the last time that these connections reach it, if they do
+        wait_until(lambda: name not in health(elb, group))
+        assert served_by() == {each["PrivateDnsName"].split(".")[0] for each in hosts[1:]}
+    finally:
+        for connection in kept:
+            connection.close()
+        elb.delete_rule(RuleArn=rule["RuleArn"])
+        elb.register_targets(TargetGroupArn=group, Targets=ids(hosts[:1]))
+        wait_until(lambda: states(elb, group) == {"healthy"})
+
+
 def test_health_says_why(cloud, elb, group, hosts, addresses):
     name, address = hosts[0]["InstanceId"], hosts[0]["PublicIpAddress"]
     cloud.ssh(address, "sudo touch /srv/web/sick")

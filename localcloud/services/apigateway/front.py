@@ -107,7 +107,7 @@ class Front:
         server = self._server
         while not self._ended.is_set():
             server.asyncore.loop(timeout=0.5, use_poll=True, map=server._map, count=1)
-        server.task_dispatcher.shutdown(timeout=0)
+        server.task_dispatcher.shutdown(timeout=2)  # idle ones end at once
         for channel in list(server.active_channels.values()):
             channel.handle_close()
         server.close()

@@ -7,6 +7,9 @@ Targets come and go through its socket, without a reload:
 - one good check makes it ``ADDRESS``, a server with the group's own interval and thresholds, and
   ``any:ADDRESS``, which gets requests when no target of the group is healthy;
 - a deregistered target gets no new request and is removed when its last one is done.
+
+A reload leaves processes that go on with the connections they have, and choose among the targets of
+before: as long as there is one, none of these is gone.
 """
 
 import hashlib
@@ -134,10 +137,12 @@ class Node:
         """No new requests; remove what has none left, or has had its time."""
         began = self.since.setdefault((group.name, name, "draining"), time.monotonic())
         late = time.monotonic() - began > group.deregistration_delay
-        gone = True
+        gone = late or not self.haproxy.leaving()
         for each in (NEW + name, haproxy.SPARE + name, name):
-            if each in servers:
-                gone &= self._remove(group, each, late)
+            if each in servers and gone:
+                gone = self._remove(group, each, late)
+            elif each in servers:
+                self._set(group, each, "state maint")
         if gone:
             self.since.pop((group.name, name, "draining"), None)
             self.since.pop((group.name, name), None)

@@ -59,6 +59,12 @@ class Haproxy:
             lines = [line for line in answer.splitlines() if "[ALERT]" in line]
             raise HaproxyError("HAProxy does not take the configuration: " + " ".join(lines))
 
+    def leaving(self) -> bool:
+        """Whether processes are there yet that a reload has left. Each answers one more request on
+        every connection that it has, by the servers that it knows, and cannot be told of others."""
+        text = self._talk("master.sock", "show proc;quit")
+        return bool(text.partition("# old workers")[2].partition("#")[0].strip())
+
     def ready(self) -> bool:
         try:
             return "Name: HAProxy" in self._talk("admin.sock", "show info", patient=False)

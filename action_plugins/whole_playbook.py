@@ -62,7 +62,8 @@ class ActionModule(ActionBase):
         }
         # They may hold secrets, which a command line would show to everybody on this machine.
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump(variables, file)
+            # YAML has dates, and Ansible what a vault has to open.
+            json.dump(variables, file, default=str)
             file.flush()
             command = [
                 str(Path(task_vars["ansible_playbook_python"]).with_name("ansible-playbook")),

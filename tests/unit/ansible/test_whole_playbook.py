@@ -30,7 +30,7 @@ INNER = """
     - debug:
         msg: >-
           {{ name_given }}, {{ front | default('no front') }}, {{ groups.web | default([]) }},
-          {{ password }}
+          {{ password }}, {{ day | default('') }}
 """
 
 
@@ -73,11 +73,13 @@ def finished(process):
 
 def test_it_has_the_variables_and_the_inventory_of_the_other(start):
     code, output = finished(
-        start(INNER, "-e", "name_given=ada front=cdn", "-e", '{"password": "two words"}')
+        start(
+            INNER, "-e", "name_given=ada front=cdn", "-e", "{password: two words, day: 2026-11-29}"
+        )
     )
 
     assert code == 0
-    assert "ada, no front, ['one'], two words" in output
+    assert "ada, no front, ['one'], two words, 2026-11-29" in output
     assert "it goes on" in output
 
 

@@ -160,8 +160,10 @@ def test_a_quiet_drill(fake, tmp_path, capsys):
     assert fake.pictures == {}
 
 
-@pytest.mark.parametrize(("allowed", "code"), [("0", 1), ("20", 0)])
-def test_a_drill_with_errors(fake, tmp_path, monkeypatch, allowed, code):
+@pytest.fixture
+def breaking(fake, monkeypatch):
+    """The command of a drill lets nobody through for a while, then everybody again."""
+
     def faulty(program, check):
         fake.fault = lambda method, path: "drop"
         time.sleep(0.4)
@@ -170,24 +172,21 @@ def test_a_drill_with_errors(fake, tmp_path, monkeypatch, allowed, code):
         return subprocess.CompletedProcess(program, 0)
 
     monkeypatch.setattr(command.subprocess, "run", faulty)
-    assert during(fake, tmp_path, "--max-error-seconds", allowed) == code
+    return fake
+
+
+@pytest.mark.parametrize(("allowed", "code"), [("0", 1), ("20", 0)])
+def test_a_drill_with_errors(breaking, tmp_path, allowed, code):
+    assert during(breaking, tmp_path, "--max-error-seconds", allowed) == code
     facts = json.loads((tmp_path / "report.json").read_text())
     assert facts["spans"][0]["reads"]["failed"] > 0
     assert 0.2 < facts["spans"][0]["reads"]["longest_error_seconds"] < 5
 
 
 @pytest.mark.parametrize(("allowed", "code"), [("0", 1), ("1000", 0), ("-1", 0)])
-def test_a_drill_with_requests_that_fail(fake, tmp_path, monkeypatch, capsys, allowed, code):
-    def faulty(program, check):
-        fake.fault = lambda method, path: "drop"
-        time.sleep(0.2)
-        fake.fault = lambda method, path: None
-        time.sleep(0.2)
-        return subprocess.CompletedProcess(program, 0)
-
-    monkeypatch.setattr(command.subprocess, "run", faulty)
+def test_a_drill_with_requests_that_fail(breaking, tmp_path, capsys, allowed, code):
     lenient = ["--max-error-seconds", "20", "--max-failed", allowed]
-    assert during(fake, tmp_path, *lenient) == code
+    assert during(breaking, tmp_path, *lenient) == code
     assert (f"requests failed; allowed are {allowed}" in capsys.readouterr().out) == bool(code)
 
 

@@ -250,6 +250,15 @@ class Podman:
         """The engine's own processes, also of containers that it does not know any more."""
         return processes.named(("conmon", "podman", self.runtime), str(self.directory))
 
+    def _of_runtime(self) -> list[str]:
+        """Ids of containers that the runtime remembers, also when the engine has forgotten them."""
+        try:
+            listed = shell.run(self.runtime, "list", "--format", "json", check=False)
+            found = json.loads(listed) or []
+        except (ValueError, shell.CommandError):  # not root, or no runtime at all
+            return []
+        return [each["id"] for each in found if f"{self.directory}/" in each["bundle"]]
+
     def destroy(self) -> None:
         """Remove every container and the engine's own state."""
         with suppress(shell.CommandError):  # its state may be damaged
@@ -257,6 +266,8 @@ class Podman:
                 self.thaw(name)
                 self.remove(name)
         processes.end(self.processes())
+        for container in self._of_runtime():
+            shell.run(self.runtime, "delete", "--force", container, check=False)
         for directory in (self.directory, self.run_directory):
             shutil.rmtree(directory, ignore_errors=True)
 

@@ -21,6 +21,7 @@ LOOKS = {
     "tables": ["nft", "list", "tables"],
     "mounts": ["cat", "/proc/mounts"],
     "processes": ["ps", "-e", "-ww", "-o", "args"],
+    "containers of the runtime": ["runc", "list"],
 }
 
 

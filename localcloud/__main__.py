@@ -22,7 +22,7 @@ from localcloud.settings import REGION, Settings, SettingsError, prepare_moto
 from localcloud.shell import CommandError
 from localcloud.storage import Storage
 
-START_SECONDS = 60
+START_SECONDS = 300  # whoever has many hosts to take over, on a busy machine
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -126,6 +126,8 @@ class ManagedService(Service, ABC):
                 self.take_over(resource)
             except FAILURES as error:
                 log.warning("%s: %s", name, error)
+            except Exception:  # one that is odd must not keep all others from being there
+                log.exception("%s", name)
             said.append(f"adopted {self.noun} {name}")
         return said + self._sweep()
 

@@ -134,9 +134,13 @@ def endpoint(group: dict, kind: str = "PrimaryEndpoint") -> str:
     return group["NodeGroups"][0][kind]["Address"]
 
 
+def members(elasticache, name="tests") -> list[dict]:
+    return look(elasticache, name)["NodeGroups"][0]["NodeGroupMembers"]
+
+
 def primary(elasticache, name="tests") -> str:
-    members = look(elasticache, name)["NodeGroups"][0]["NodeGroupMembers"]
-    return next(each["CacheClusterId"] for each in members if each["CurrentRole"] == "primary")
+    found = members(elasticache, name)
+    return next(each["CacheClusterId"] for each in found if each["CurrentRole"] == "primary")
 
 
 @contextmanager
@@ -205,6 +209,25 @@ def test_parameters_take_effect_and_wrong_ones_are_named(elasticache, connect):
         elasticache.modify_cache_parameter_group(
             CacheParameterGroupName="tests", ParameterNameValues=wrong
         )
+
+
+def test_what_changes_while_a_node_is_down_holds_when_it_is_back(cloud, elasticache, connect):
+    leads = primary(elasticache)
+    [lost] = [each for each in members(elasticache) if each["CacheClusterId"] != leads]
+    cloud.run("fault", "kill", f"cache-{lost['CacheClusterId']}")
+    policy = {"ParameterName": "maxmemory-policy", "ParameterValue": "allkeys-lru"}
+    elasticache.modify_cache_parameter_group(
+        CacheParameterGroupName="tests", ParameterNameValues=[policy]
+    )
+    cloud.run("heal")
+    # again, while it starts
+    elasticache.modify_cache_parameter_group(
+        CacheParameterGroupName="tests", ParameterNameValues=[policy]
+    )
+    wait_until(lambda: cloud.status()["tests"]["health"] == "ok", 60)
+    for each in members(elasticache):
+        info = connect(name=each["ReadEndpoint"]["Address"]).ask("INFO", "memory")["answer"]
+        assert info["maxmemory_policy"] == "allkeys-lru"
 
 
 def test_a_token_is_rotated_without_locking_anybody_out(elasticache, connect):

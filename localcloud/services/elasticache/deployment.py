@@ -128,7 +128,8 @@ class Group:
         self.deployment.tokens = tokens
         for name in self.deployment.hosts:
             node = self.node(name)
-            node.set_tokens(tokens)
+            if node.takes_commands():
+                node.set_tokens(tokens)
             self._write(name)
 
     def set_groups(self, groups: list[str]) -> None:
@@ -136,10 +137,10 @@ class Group:
             self.appliances.set_groups(host, groups)
 
     def apply_parameters(self, changed: dict[str, str]) -> None:
-        """Dynamic parameters take effect on every node."""
+        """Dynamic parameters take effect on every node: where one is down, when it is back."""
         for name in self.deployment.hosts:
             node = self.node(name)
-            for parameter, value in changed.items():
+            for parameter, value in changed.items() if node.takes_commands() else ():
                 if parameter == "reserved-memory-percent":
                     share = 100 - int(value)
                     node.set_parameter("maxmemory", str(node.settings.memory * share // 100))

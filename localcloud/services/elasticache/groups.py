@@ -405,7 +405,13 @@ class ReplicationGroups(ManagedService):
         now = time.monotonic()
         if self.group(made).node(name).answers():
             self._seen[name] = now
-        return now - self._seen.setdefault(name, now) >= PATIENCE
+        self._seen.setdefault(name, now)
+        return self._silent(name)
+
+    def _silent(self, name: str) -> bool:
+        """Whether the watch has heard nothing of the node for too long."""
+        now = time.monotonic()
+        return now - self._seen.get(name, now) >= PATIENCE
 
     def _fail_over_now(self, made) -> None:
         """The primary is lost: a replica takes over, or it starts anew, empty."""
@@ -496,7 +502,7 @@ class ReplicationGroups(ManagedService):
         deployment = made.deployment
         hosts, down = [], 0
         for name, host in deployment.hosts.items():
-            runs = host.id in containers and containers[host.id].running
+            runs = host.id in containers and containers[host.id].running and not self._silent(name)
             down += not runs
             role = "primary" if name == deployment.primary else "replica"
             hosts.append(f"{role} {host.id} in {host.zone}{'' if runs else ' (down)'}")

@@ -19,7 +19,7 @@ RECIPE = Recipe(
     owner="amazon-elasticache",
 )
 VOLUME = 20
-START_SECONDS = 30
+START_SECONDS = 120
 DUMP = "data/dump.rdb"
 
 
@@ -68,6 +68,13 @@ class Node:
     def configure(self, primary: str | None = None) -> None:
         """Write what a restart would read."""
         self.files.write("conf/valkey.conf", config.conf(self.settings, primary))
+
+    def takes_commands(self) -> bool:
+        """Whether it runs and takes commands, once it is through with starting."""
+        if not self.appliances.running(self.host):
+            return False
+        self._wait()
+        return True
 
     def _wait(self) -> None:
         give_up = time.monotonic() + START_SECONDS

@@ -3,16 +3,17 @@
     python -m tests.ladder climb stage1 stage2 stage3 stage2 stage1 destroy
     python -m tests.ladder climb stage1 stage1:web_instance_type=t3.medium
     python -m tests.ladder during --max-error-seconds 5 -- ansible-playbook playbooks/drills/x.yml
-    python -m tests.ladder publish --machine "two cores" > docs/promises.md
+    python -m tests.ladder publish --note "On a quiet machine." artifacts/ladder/straight
 
 `climb` runs playbooks and reports, for each, what readers and writers met; it brings pictures after
 the first one and looks for every one of them at the end. `during` visits a site that is there while
 any command runs, then deletes what it brought. Both end with 1 if something was worse than allowed.
-`publish` makes a page of the reports in artifacts/.
+`publish` puts reports into docs/promises.md, each in place of an earlier one of its name.
 """
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ import requests
 
 from tests.ladder.client import Client, Traffic, open_site
 from tests.ladder.climb import ROOT, Move, Plan, climb, say
-from tests.ladder.published import page
+from tests.ladder.published import PAGE, page
 from tests.ladder.report import Report, Span
 from tests.localhost import resolve_localhost
 
@@ -79,15 +80,16 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     during.add_argument("program", nargs="+", metavar="COMMAND")
     during.set_defaults(pictures=5)
 
-    publishing = commands.add_parser("publish", help="a page of all reports in artifacts/")
-    publishing.add_argument("--machine", required=True, help="what they ran on, in words")
+    publishing = commands.add_parser("publish", help="put reports into docs/promises.md")
+    publishing.add_argument("--note", default="", help="what was special about them, in a sentence")
+    publishing.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     if options.command == "publish":
-        print(page(options.machine, reports("ladder"), reports("drills")), end="")
+        PAGE.write_text(page(PAGE.read_text(), options.folders, options.note))
         return 0
     resolve_localhost()
     try:
@@ -100,10 +102,9 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if report.problems else 0
 
 
-def reports(kind: str) -> list[Path]:
-    """Folders of reports, in the order in which they ran."""
-    found = [path.parent for path in (ROOT / "artifacts" / kind).glob("*/report.json")]
-    return sorted(found, key=lambda folder: (folder / "report.json").stat().st_mtime)
+def typed(options: argparse.Namespace) -> str:
+    """A climb as it is typed, without what is only of this machine."""
+    return f"python -m tests.ladder climb {' '.join(options.moves)} --pictures {options.pictures}"
 
 
 def up_and_down(options: argparse.Namespace) -> Report:
@@ -116,6 +117,7 @@ def up_and_down(options: argparse.Namespace) -> Report:
         writes_per_second=options.writes_per_second,
         timeout=options.timeout,
         output=options.output,
+        command=typed(options),
     )
     allowed = {
         "max_refused_seconds": options.max_refused_seconds,
@@ -135,6 +137,7 @@ def during(options: argparse.Namespace) -> Report:
     finally:
         traffic.stop()
         report = Report(uploads=len(client.uploads), sessions=len(client.owners))
+        report.command = "" if options.name else shlex.join(options.program)
     span = Span.of(options.name or " ".join(options.program), start, time.time(), code, client.log)
     report.spans.append(span)
     allowed = options.max_error_seconds

@@ -60,6 +60,7 @@ class Plan:
     settle_seconds: float = 5.0
     timeout: float = 900.0
     output: Path = ROOT / "artifacts" / "ladder"
+    command: str = ""
 
 
 class Company:
@@ -100,7 +101,7 @@ def climb(moves: list[Move], plan: Plan, run=None) -> Report:
     """
     run = run or (lambda move, log: playbook(move, log, plan.timeout))
     plan.output.mkdir(parents=True, exist_ok=True)
-    report, company = Report(), Company(plan)
+    report, company = Report(command=plan.command), Company(plan)
     for number, move in enumerate(moves, 1):
         if move.playbook == DESTROY:
             company.leave(report)

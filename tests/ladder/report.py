@@ -81,6 +81,8 @@ class Report:
     problems: list[str] = field(default_factory=list)
     uploads: int = 0
     sessions: int = 0
+    # What was typed; empty where the folder's name says it.
+    command: str = ""
 
     def text(self) -> str:
         lines = [TITLE]

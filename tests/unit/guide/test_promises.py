@@ -13,7 +13,7 @@ def test_a_climb_is_read_as_it_was_written(tmp_path):
         tmp_path / "drills" / "a-deploy-is-broken", "A deploy is broken", problems=["worse"]
     )
 
-    up, broken = runs(page("two cores", [climb], [drill]))
+    up, broken = runs(page("", [climb, drill], "Two cores."))
 
     assert (up.name, up.command, up.date) == (
         "Up and down", "make test-ladder CLIMB=up-and-down", "2026-11-28",

@@ -13,6 +13,7 @@ from localcloud.errors import Refusal
 from localcloud.hooks import hook
 from localcloud.services.base import Service
 from localcloud.services.pace.pace import Pace
+from localcloud.services.rds.databases import Databases
 
 PENDING = timedelta(seconds=5)
 PROVISIONING = timedelta(seconds=8)
@@ -78,10 +79,9 @@ class States(Service):
     @hook(RDSResponse, "describe_db_instances", "self")
     def databases(self, original, response):
         answer = original(response)
-        if self._pace.on:
-            answer.result["DBInstances"] = [
-                self._shown(each) for each in answer.result["DBInstances"]
-            ]
+        databases = self.cloud.service(Databases)
+        found = [databases.shown(each) for each in answer.result["DBInstances"]]
+        answer.result["DBInstances"] = list(map(self._shown, found)) if self._pace.on else found
         return answer
 
     def _shown(self, database):

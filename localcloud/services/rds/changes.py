@@ -57,6 +57,16 @@ class Changes:
         if self.waits(database):
             database.status = "modifying"
 
+    def shown(self, database):
+        """As the API shows it: what is being changed is as it was until it is done."""
+        before = getattr(database, "unchanged", {})
+        if not before:
+            return database
+        shown = copy.copy(database)
+        for attribute, value in before.items():
+            setattr(shown, attribute, value)
+        return shown
+
     def go_on(self, database) -> None:
         """Unless it does. The watch comes by every second."""
         key = f"{self.databases.identity(database)}: change"
@@ -81,7 +91,7 @@ class Changes:
                     if name not in done
                 }
             finally:
-                database.changing = {}
+                database.changing = database.unchanged = {}
 
     def _make(self, database, changes: dict) -> None:
         if not self.databases.appliances.running(database.deployment.primary):
@@ -91,6 +101,7 @@ class Changes:
         for name, value in changes.items():
             attribute = LONG[name][0]
             before[attribute] = getattr(database, attribute)
+            database.unchanged = dict(before)
             setattr(database, attribute, type(before[attribute])(value))
         before.pop("allocated_storage", None)  # no volume shrinks
         try:

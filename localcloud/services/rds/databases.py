@@ -285,7 +285,10 @@ class Databases(ManagedService):
         containers = self.cloud.engine.containers()
         return [self._row(database, containers) for database in self.all()]
 
-    # what the rest of RDS asks
+    # what others ask
+
+    def shown(self, database):
+        return self._changes.shown(database)
 
     def cluster(self, database) -> Cluster:
         return Cluster(self.appliances, self.authority, database)

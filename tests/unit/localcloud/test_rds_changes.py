@@ -21,12 +21,14 @@ class Work:
 
     def __init__(self):
         self.made = []
+        self.begun = threading.Event()
         self.may = threading.Event()
         self.fails = False
 
     def complete(self, databases, database, changes):
         if not changes.keys() & SLOW.keys():
             return  # those of the call itself
+        self.begun.set()
         assert self.may.wait(10)
         if self.fails:
             raise HostError("the standby does not start")
@@ -88,6 +90,11 @@ def test_the_call_answers_while_the_change_goes_on(cloud, database, work):
     assert answer["DBInstanceStatus"] == "modifying"
     assert answer["PendingModifiedValues"] == LONG
     assert (answer["AllocatedStorage"], answer["MultiAZ"]) == (20, False)
+    assert work.begun.wait(10)
+    meanwhile = look(database)
+    assert {name: meanwhile[name] for name in LONG} == {
+        "AllocatedStorage": 20, "DBInstanceClass": "db.t4g.micro", "MultiAZ": False,
+    }  # fmt: skip
     with pytest.raises(ClientError) as refused:
         modify(database, AllocatedStorage=40)
     assert refused.value.response["Error"]["Code"] == "InvalidDBInstanceState"

@@ -160,7 +160,7 @@ PACE ?= instant
 
 .PHONY: test-ladder
 test-ladder: test-packages ## the ladder up and down with visitors on the site (not in `make test`)
-	LOCALCLOUD_PACE=$(PACE) pytest tests/ladder $(if $(CLIMB),-k $(CLIMB))
+	LOCALCLOUD_PACE=$(PACE) pytest tests/ladder$(if $(CLIMB),/test_ladder.py::test_visitors_keep_all_they_have[$(CLIMB)])
 
 .PHONY: test-rights
 test-rights: test-packages ## the stages as somebody with docs/aws-policy*.json only (not in `make test`)

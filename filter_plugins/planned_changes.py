@@ -6,7 +6,7 @@ short_description: What a run will make, change and remove
 description:
   - Compares the providers that are there with the wanted ones, and the hosts too. Nothing is
     asked of anybody; what else of it differs, C(--check) finds.
-positional: now, wanted, hosts
+positional: now, wanted, hosts, classes
 options:
   _input:
     description: By axis and name, the providers that there can be, and C(lost), what cannot come
@@ -27,6 +27,10 @@ options:
       their C(type).
     type: dict
     required: true
+  classes:
+    description: By axis, the class that its provider has, and the one that it shall have.
+    type: dict
+    default: {}
 author: Simple Mustache Service
 """
 
@@ -42,8 +46,8 @@ RETURN = r"""
 _value:
   description:
     - What there is to C(make), C(change) and C(remove), each a list of words; what is C(lost)
-      with what is removed; the axes on which something C(moves), and C(resize), whether the only
-      host is.
+      with what is removed; the axes on which something C(moves), and those where a provider
+      stays and is C(reclassed); and C(resize), whether the only host gets another type.
   type: dict
   sample:
     make: [front balancer, host shop-web-2]
@@ -51,6 +55,7 @@ _value:
     remove: []
     lost: []
     moves: [rows]
+    reclassed: []
     resize: false
 """
 
@@ -64,7 +69,7 @@ def standing(providers, chosen):
     }
 
 
-def planned_changes(providers, now, wanted, hosts):
+def planned_changes(providers, now, wanted, hosts, classes=()):
     before, after = standing(providers, now), standing(providers, wanted)
     moves = [axis for axis, name in wanted.items() if now and now.get(axis, name) != name]
     plan = {
@@ -73,6 +78,16 @@ def planned_changes(providers, now, wanted, hosts):
         "remove": [" ".join(each) for each in before if each not in after],
     }
     gone = [before[each] for each in before if each not in after]
+    reclassed = [
+        axis
+        for axis, (old, new) in dict(classes).items()
+        if old != new
+        and axis not in moves
+        and before.get((axis, now.get(axis)), {}).get("place") == "aws"  # a host's has none
+    ]
+    plan["change"] += [
+        "{} {} from {} to {}".format(axis, wanted[axis], *classes[axis]) for axis in reclassed
+    ]
     there = {host["name"]: host["type"] for host in hosts["web"]}
     leaving = [name for name in there if name not in hosts["names"]]
     if hosts["names"]:
@@ -84,7 +99,8 @@ def planned_changes(providers, now, wanted, hosts):
     lost = [provider["lost"] for provider in gone if provider.get("lost")]
     if leaving:
         lost.append("the disks of the hosts, with their logs")
-    return plan | {"lost": lost, "moves": moves, "resize": bool(resized) and len(there) == 1}
+    only = bool(resized) and len(there) == 1
+    return plan | {"lost": lost, "moves": moves, "reclassed": reclassed, "resize": only}
 
 
 class FilterModule:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from guide import ROOT, charts, diagram
 from guide.links import slug
-from guide.promises import PAGE, Run, Span, move, runs
+from guide.promises import Run, Span, move, runs
 from guide.stages import PAGES, Stage, prices, stages
 
 # In this order in the margin; what is there besides follows by itself.
@@ -153,7 +153,6 @@ def visitors() -> str:
         (run, moved(run, span), span) for run in runs() if not run.drill for span in run.spans
     ]
     drills = [(run, wrapped(run.name), span) for run in runs() if run.drill for span in run.spans]
-    machine = next(line for line in PAGE.read_text().splitlines() if line.startswith("Machine: "))
     drawn = [
         raw(
             charts.unserved([(label, span) for _, label, span in each], name, title),
@@ -169,9 +168,8 @@ def visitors() -> str:
 Three visitors with sessions read and upload without a pause, each request once, while a playbook
 moves the site or a drill breaks it. What was acknowledged is looked for at the end, byte for byte.
 These charts are made of [What moves and failures did to visitors](docs/promises.md), which tells
-what was refused, a 503 with `Retry-After`, from what failed.
-
-{machine}
+what was refused, a 503 with `Retry-After`, from what failed, and of which of them the machine, two
+virtual cores, had no other work to do.
 
 ## Moves between stages
 

@@ -53,6 +53,9 @@ def test_from_nothing_to_stage_3_and_down(cloud, project, subtests):
         said = project.play("drills/web_host_dies", "-e", "drill_seconds=1")
         assert "All as promised." in said
 
+    with subtests.test("a release that never gets ready is rolled out, and nobody notices"):
+        assert "All as promised." in project.play("drills/broken_deploy")
+
     with subtests.test("advice reads what the cloud has measured of it"):
         said = project.play("advise")
         assert "is at stage 3 (Forklift), since 20" in said

@@ -142,7 +142,7 @@ def during(options: argparse.Namespace) -> Report:
     report.spans.append(span)
     allowed = options.max_error_seconds
     report.problems = span.problems(allowed, allowed, writes_may_fail=True)
-    report.problems += span.too_many_failed(options.max_failed) + client.lost()
+    report.problems += span.too_many_failed(options.max_failed) + client.lost() + client.twice()
     client.clean_up()
     report.write(options.output, client.log)
     return report

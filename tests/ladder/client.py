@@ -5,8 +5,10 @@ whatever happens to hosts and databases.
 """
 
 import random
+import re
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from tests.ladder.pictures import new_picture
 
 # What a person waits at most before he calls it broken.
 TIMEOUT_SECONDS = 20
+NAMED = re.compile(r"/([0-9a-f]{64})/")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Client:
         self.log = log or Log()
         self.uploads: list[Upload] = []
         self.owners: list[Owner] = []
+        self.sent: set[str] = set()  # SHA-256 of all, also of those nobody answered
 
     # --- one request --------------------------------------------------------------------------
     def ask(
@@ -82,6 +86,8 @@ class Client:
     def upload(self) -> Upload | None:
         """Upload a new picture; what was acknowledged, if it was."""
         data = new_picture()
+        digest = sha256(data).hexdigest()
+        self.sent.add(digest)
         response = self.ask(
             WRITE,
             "upload",
@@ -97,7 +103,7 @@ class Client:
             id=body["id"],
             token=body["token"],
             original=urlsplit(body["original_url"]).path,
-            original_sha256=sha256(data).hexdigest(),
+            original_sha256=digest,
             mustached=urlsplit(body["mustached_url"]).path,
         )
         self.uploads.append(upload)
@@ -191,6 +197,28 @@ class Client:
             if answer.status_code != 200 or not owner.is_remembered(answer):
                 problems.append(f"visitor {number} is not remembered ({answer.status_code})")
         return problems
+
+    def twice(self) -> list[str]:
+        """What is wrong when one picture was worked on more than once: each was sent once.
+
+        Files of a picture have the digest of its upload in their name.
+        """
+        found: Counter[str] = Counter()
+        acknowledged = {upload.original_sha256 for upload in self.uploads}
+        cursor: dict[str, str] = {}
+        with self.site.visitor() as visitor:
+            while True:
+                answer = visitor.get("/api/pictures", params={"limit": 100} | cursor)
+                if answer.status_code != 200:
+                    return [f"the gallery cannot be read ({answer.status_code})"]
+                page = answer.json()
+                named = (NAMED.search(each["original_url"]) for each in page["pictures"])
+                ours = [each[1] for each in named if each and each[1] in self.sent]
+                found.update(ours)
+                if page["next"] is None or (not ours and acknowledged <= found.keys()):
+                    break
+                cursor = {"cursor": page["next"]}
+        return [f"an upload is there {count} times" for count in found.values() if count > 1]
 
     def clean_up(self) -> None:
         """Delete all that was uploaded."""

@@ -89,7 +89,7 @@ class Company:
         say(f"  looking for {len(self.client.uploads)} uploads")
         report.uploads += len(self.client.uploads)
         report.sessions += len(self.client.owners)
-        report.problems += self.client.lost()
+        report.problems += self.client.lost() + self.client.twice()
         self.client.clean_up()
         self.client = None
 

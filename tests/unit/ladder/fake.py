@@ -5,6 +5,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -18,6 +19,7 @@ class FakeSite:
     lose         says 201 and keeps nothing
     corrupt      other bytes than those uploaded
     forget       the session is nobody's
+    twice        one upload becomes two pictures
     """
 
     def __init__(self):
@@ -82,6 +84,8 @@ class FakeSite:
             return 204, {}, b""
         if path == "/mine":
             return 200, html, " ".join(f'<a href="{page}">' for page in own).encode()
+        if path.startswith("/api/pictures?"):
+            return 200, {"Content-Type": "application/json"}, self.gallery(path)
         found = re.fullmatch(r"/(p|api/pictures|media)/(\w+)", path)
         if found is None:
             return 200, html, b'<input name="csrfmiddlewaretoken" value="x">'
@@ -92,6 +96,17 @@ class FakeSite:
             return 200, html, b'<input name="csrfmiddlewaretoken" value="x">'
         return 200, {"Content-Type": "image/jpeg"}, b"other" if fault == "corrupt" else data
 
+    def gallery(self, path: str) -> bytes:
+        """Two on a page, the newest first."""
+        start = int((re.search(r"cursor=(\d+)", path) or [0, 0])[1])
+        urls = [
+            f"http://elsewhere.example/media/{sha256(data).hexdigest()}/original.jpg"
+            for data in reversed(self.pictures.values())
+        ]
+        shown = [{"original_url": each} for each in urls[start : start + 2]]
+        more = start + 2 < len(urls)
+        return json.dumps({"pictures": shown, "next": str(start + 2) if more else None}).encode()
+
     def take(self, path: str, body: bytes, fault: str | None):
         if path.endswith("/delete"):
             self.pictures.pop(path.split("/")[2], None)
@@ -100,6 +115,8 @@ class FakeSite:
         data = re.search(rb'"me.jpg"\r\n\r\n(.*?)\r\n--[0-9a-f]{32}', body, re.DOTALL)
         if fault != "lose":
             self.pictures[key] = data.group(1)
+        if fault == "twice":
+            self.pictures[secrets.token_hex(8)] = data.group(1)
         if path == "/":
             session = secrets.token_hex(8)
             self.owners[session] = [f"/p/{key}"]

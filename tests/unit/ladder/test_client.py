@@ -92,6 +92,26 @@ def test_bytes_that_are_gone_are_noticed(fake, client):
     assert client.lost() == [f"upload {upload.id} has no bytes (500)"]
 
 
+def test_one_that_was_worked_on_twice_is_noticed(fake, client):
+    fake.pictures["old"] = b"of somebody else"
+    for fault in (None, "twice", "drop", None):
+        fake.fault = lambda method, path, fault=fault: fault
+        client.upload()
+    assert client.lost() == []
+    assert client.twice() == ["an upload is there 2 times"]
+
+
+def test_one_that_nobody_answered_may_be_there_once(fake, client):
+    uploads = [client.upload() for _ in range(3)]
+    client.sent.add("of one that is not there")
+    assert client.twice() == []
+    client.uploads.clear()
+    assert client.twice() == []
+    fake.fault = lambda method, path: "error"
+    assert client.twice() == ["the gallery cannot be read (500)"]
+    assert len(uploads) == 3
+
+
 def test_a_forgotten_session_is_noticed(fake, client):
     owner = client.start_session()
     fake.fault = lambda method, path: "forget"

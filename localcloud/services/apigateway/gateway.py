@@ -7,7 +7,6 @@ import datetime
 import hashlib
 import logging
 import os
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,15 @@ from localcloud.appliance import Host, Recipe
 from localcloud.authority import Authority
 from localcloud.edge import EdgeAppliances
 from localcloud.errors import Refusal
-from localcloud.firewall import Interface, Rule
 from localcloud.services.acm import Certificates
 from localcloud.services.apigateway import haproxy
 from localcloud.services.apigateway.front import Front
 from localcloud.services.apigateway.model import TIMEOUTS
 from localcloud.services.apigateway.serving import SUFFIX, Serving
 from localcloud.services.base import Row
+from localcloud.services.edgehost import EdgeService
 from localcloud.services.elbv2.runtime import Haproxy, HaproxyError
-from localcloud.services.managed import FAILURES, ManagedService
+from localcloud.services.managed import FAILURES
 
 log = logging.getLogger("localcloud.apigateway")
 
@@ -108,42 +107,50 @@ class Gateway:
         return certificate + self.authority.root() + key
 
 
-class Gateways(ManagedService):
+class Gateways(EdgeService):
     """One gateway serves all APIs."""
 
     recipe = RECIPE
     noun = "gateway"
+    ports = (443,)
+    volume = VOLUME
+    state = GatewayState
 
     def __init__(self, cloud):
         super().__init__(cloud)
-        self.appliances = EdgeAppliances(cloud, RECIPE)
-        self.authority = Authority(cloud.settings.state / "authority")
         self._fronts: dict[str, Front] = {}
-        self._applying = threading.RLock()
+
+    # what the edge asks
+
+    def backend(self):
+        return self.cloud.backend("apigatewayv2")
+
+    def is_wanted(self) -> bool:
+        return bool(self.backend().apis or self.backend().domain_names)
+
+    def served(self) -> list[str]:
+        backend = self.backend()
+        regional = [_regional(each) for each in list(backend.domain_names.values())]
+        return [*(f"{each}{SUFFIX}" for each in list(backend.apis)), *regional]
+
+    def node(self, state) -> Gateway:
+        return Gateway(self.appliances, self.authority, state.host)
+
+    def configuration(self, state) -> tuple[str, Files]:
+        acm = self.cloud.service(Certificates)
+        certificates = {
+            f"{each.domain_name}.pem": (acm.pem(_certificate(each)), (each.domain_name,))
+            for each in list(self.backend().domain_names.values())
+            if _complete(each)
+        }
+        return haproxy.render(TIMEOUTS[1] / 1000 + 10), certificates
+
+    def prepare(self, state) -> None:
+        if state.host.id not in self._fronts:
+            serve = self.cloud.service(Serving).serve
+            self._fronts[state.host.id] = Front(self.node(state).socket, serve)
 
     # what the cloud asks
-
-    def all(self) -> list[GatewayState]:
-        found = getattr(self._backend(), "gateway", None)
-        return [found] if found else []
-
-    def name(self, state) -> str:
-        return state.host.id
-
-    def identity(self, state) -> str:
-        return state.host.id
-
-    def hosts_of(self, state) -> list[Host]:
-        return [state.host]
-
-    def unfinished(self) -> list[GatewayState]:
-        return [each for each in self.all() if not each.ready]
-
-    def forget(self, state) -> None:
-        self._backend().gateway = None
-
-    def take_over(self, state) -> None:
-        self._listen(state)
 
     def remove(self, state) -> None:
         front = self._fronts.pop(state.host.id, None)
@@ -155,39 +162,12 @@ class Gateways(ManagedService):
         for each in self._fronts.values():
             each.close()
 
-    def watch(self, state) -> None:
-        if not state.ready:
-            return
-        self._listen(state)
-        gateway, certificates = self._gateway(state), self._certificates()
-        if not self.appliances.running(state.host):
-            log.warning("gateway %s died: starting it", state.host.id)
-            gateway.start(self._text(), certificates)
-        elif gateway.haproxy.ready():
-            gateway.configure(self._text(), certificates)  # a certificate was imported anew
-
-    def adopt(self) -> list[str]:
-        said = super().adopt()
-        if self._wanted() and not self.all():
-            self.apply()
-        return said
-
-    def interfaces(self) -> list[Interface]:
-        web = (Rule("tcp", (443, 443), ("0.0.0.0/0",)),)
-        return [self.appliances.interface(host, ingress=web) for host in self.hosts()]
-
-    def names(self) -> dict[str, list[str]]:
-        return self._names(lambda host: host.address)
-
-    def public_names(self) -> dict[str, list[str]]:
-        return self._names(lambda host: host.public_address)
-
     def rows(self) -> list[Row]:
         real = ", ".join(host.id for host in self.hosts())
         running = any(self.appliances.running(host) for host in self.hosts())
         health = "ok" if running else "gateway down"
         address = " ".join(host.public_address for host in self.hosts() if host.public_address)
-        backend = self._backend()
+        backend = self.backend()
         return [
             *(
                 Row(
@@ -221,11 +201,8 @@ class Gateways(ManagedService):
     # what the rest of API Gateway asks
 
     def apply(self) -> None:
-        """Make the gateway as the API says; make it when there is something to serve, and remove
-        it when there is nothing."""
         try:
-            with self._applying:  # two calls at once make one gateway
-                self._match()
+            self.match()
         except FAILURES as error:
             log.exception("the gateway")
             raise Refusal("internal", f"The gateway does not start: {error}") from error
@@ -233,68 +210,9 @@ class Gateways(ManagedService):
 
     # how
 
-    def _backend(self):
-        return self.cloud.backend("apigatewayv2")
-
-    def _wanted(self) -> bool:
-        return bool(self._backend().apis or self._backend().domain_names)
-
-    def _match(self) -> None:
-        states = self.all()
-        if not self._wanted():
-            for state in states:
-                self.dismiss(state)
-        elif states:
-            with self.lock(states[0]):
-                self._gateway(states[0]).configure(self._text(), self._certificates())
-        else:
-            self._make()
-
-    def _make(self) -> None:
-        with self.cloud.lock:
-            state = GatewayState(self.appliances.create("gateway-1", VOLUME))
-            self._backend().gateway = state
-        with self.lock(state):
-            try:
-                self._listen(state)
-                self._gateway(state).start(self._text(), self._certificates())
-            except BaseException:
-                self.dismiss(state)
-                raise
-            state.ready = True
-
-    def _gateway(self, state: GatewayState) -> Gateway:
-        return Gateway(self.appliances, self.authority, state.host)
-
-    def _listen(self, state: GatewayState) -> None:
-        """Be there for what the gateway's host hands on."""
-        if state.host.id not in self._fronts:
-            serve = self.cloud.service(Serving).serve
-            self._fronts[state.host.id] = Front(self._gateway(state).socket, serve)
-
-    def _text(self) -> str:
-        return haproxy.render(TIMEOUTS[1] / 1000 + 10)
-
-    def _certificates(self) -> Files:
-        acm = self.cloud.service(Certificates)
-        return {
-            f"{each.domain_name}.pem": (acm.pem(_certificate(each)), (each.domain_name,))
-            for each in list(self._backend().domain_names.values())
-            if _complete(each)
-        }
-
-    def _names(self, address) -> dict[str, list[str]]:
-        found = [address(host) for host in self.hosts() if address(host)]
-        if not found:
-            return {}
-        backend = self._backend()
-        names = [f"{each}{SUFFIX}" for each in list(backend.apis)]
-        names += [_regional(each) for each in list(backend.domain_names.values())]
-        return dict.fromkeys(names, found)
-
     def _tell_certificates(self) -> None:
         users: dict[str, list[str]] = {}
-        for each in self._backend().domain_names.values():
+        for each in self.backend().domain_names.values():
             users.setdefault(_certificate(each), []).append(each.domain_name_arn)
         self.cloud.service(Certificates).used_by("apigateway", users)
 

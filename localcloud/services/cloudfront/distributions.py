@@ -8,7 +8,6 @@ import copy
 import logging
 import secrets
 import string
-import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,9 +25,7 @@ from moto.core.utils import utcnow
 from moto.elbv2.exceptions import ELBClientError
 
 from localcloud.appliance import Host
-from localcloud.authority import Authority
-from localcloud.edge import EdgeAppliances
-from localcloud.firewall import RESOLVER, Interface, Rule
+from localcloud.firewall import RESOLVER
 from localcloud.hooks import hook
 from localcloud.services.acm import Certificates
 from localcloud.services.base import Row
@@ -39,7 +36,8 @@ from localcloud.services.cloudfront.logs import AccessLogs
 from localcloud.services.cloudfront.policies import Policies, check_match, invalid, new_id
 from localcloud.services.cloudfront.traffic import Traffic
 from localcloud.services.cloudfront.translate import items
-from localcloud.services.managed import FAILURES, ManagedService
+from localcloud.services.edgehost import EdgeService
+from localcloud.services.managed import FAILURES
 from localcloud.services.route53 import Route53
 from localcloud.services.s3.website import Websites
 from localcloud.settings import ACCOUNT
@@ -96,18 +94,18 @@ class EdgeState:
     ready: bool = False
 
 
-class Distributions(ManagedService):
+class Distributions(EdgeService):
     """One edge serves all distributions."""
 
     recipe = RECIPE
     noun = "edge"
+    ports = (80, 443)
+    volume = VOLUME
+    state = EdgeState
 
     def __init__(self, cloud):
         super().__init__(cloud)
-        self.appliances = EdgeAppliances(cloud, RECIPE)
-        self.authority = Authority(cloud.settings.state / "authority")
         self._logs = AccessLogs(cloud)
-        self._applying = threading.RLock()
 
     # the API's calls
 
@@ -164,7 +162,7 @@ class Distributions(ManagedService):
                 "The distribution you are trying to delete has not been disabled.",
             )
         del self._kept()[found.id]
-        backend = self.cloud.backend("cloudfront", "aws")
+        backend = self.backend()
         backend.invalidations.pop(found.id, None)
         backend.tagger.delete_all_tags_for_resource(found.arn)
         self.apply()
@@ -177,10 +175,10 @@ class Distributions(ManagedService):
             known = refusals.PATTERN.fullmatch(path)
             if not known or not path.startswith("/") or "*" in path[:-1]:
                 raise invalid(f"{path!r} is no path: it begins with a slash, and * comes last.")
-        for edge in self._edges():
+        for state in self.all():
             try:
                 for path in paths:
-                    edge.ban(found.id, path)
+                    self.node(state).ban(found.id, path)
             except FAILURES as error:
                 raise CloudFrontException("ServiceUnavailable", str(error)) from error
         made = original(backend, dist_id, paths, caller_ref)
@@ -201,55 +199,47 @@ class Distributions(ManagedService):
             )
         return original(backend, control_id)
 
+    # what the edge asks
+
+    def backend(self):
+        return self.cloud.backend("cloudfront", "aws")
+
+    def is_wanted(self) -> bool:
+        return bool(self._kept())
+
+    def served(self) -> list[str]:
+        return [each.domain_name for each in self._kept().values() if each.config.get("Enabled")]
+
+    def node(self, state) -> Edge:
+        return Edge(self.appliances, self.authority, state.host)
+
+    def configuration(self, state):
+        acm = self.cloud.service(Certificates)
+        policy = self.cloud.service(Policies).config
+        found, targets, certificates = [], {}, {}
+        for each in list(self._kept().values()):
+            if not each.config.get("Enabled"):
+                continue
+            arn = each.config["ViewerCertificate"].get("ACMCertificateArn")
+            model = translate.distribution(each, policy, acm.file_name(arn) if arn else "")
+            found.append(model)
+            for origin in model.origins:
+                for tls in {"match": (False, True), "https": (True,)}.get(
+                    origin.protocol, (False,)
+                ):
+                    targets[model.id, origin.id, tls] = self._target(origin, tls)
+            if arn and model.aliases:
+                certificates[f"{model.id}-{model.certificate}"] = (acm.pem(arn), model.aliases)
+        settings = self.cloud.settings
+        doors = (settings.http_port, settings.https_port)
+        return haproxy.render(found, targets, state.secret, doors), certificates
+
     # what the cloud asks
 
-    def all(self) -> list[EdgeState]:
-        edge = getattr(self.cloud.backend("cloudfront", "aws"), "edge", None)
-        return [edge] if edge else []
-
-    def name(self, state) -> str:
-        return state.host.id
-
-    def identity(self, state) -> str:
-        return state.host.id
-
-    def hosts_of(self, state) -> list[Host]:
-        return [state.host]
-
-    def unfinished(self) -> list[EdgeState]:
-        return [each for each in self.all() if not each.ready]
-
-    def forget(self, state) -> None:
-        self.cloud.backend("cloudfront", "aws").edge = None
-
     def watch(self, state) -> None:
-        if not state.ready:
-            return
-        edge = self._edge(state)
-        text, certificates = self._configuration(state)
-        container = self.cloud.engine.containers().get(state.host.id)
-        if not (container and container.running):
-            log.warning("edge %s died: starting it, with an empty cache", state.host.id)
-            edge.start(text, certificates)
-        elif edge.haproxy.ready():
-            edge.configure(text, certificates)  # names of origins lead elsewhere now
-        self._logs.collect(edge, self._kept())
-
-    def adopt(self) -> list[str]:
-        said = super().adopt()
-        if self._kept() and not self.all():
-            self.apply()
-        return said
-
-    def interfaces(self) -> list[Interface]:
-        web = tuple(Rule("tcp", (port, port), ("0.0.0.0/0",)) for port in (80, 443))
-        return [self.appliances.interface(host, ingress=web) for host in self.hosts()]
-
-    def names(self) -> dict[str, list[str]]:
-        return self._names(lambda host: host.address)
-
-    def public_names(self) -> dict[str, list[str]]:
-        return self._names(lambda host: host.public_address)
+        super().watch(state)
+        if state.ready:
+            self._logs.collect(self.node(state), self._kept())
 
     def rows(self) -> list[Row]:
         containers = self.cloud.engine.containers()
@@ -276,11 +266,8 @@ class Distributions(ManagedService):
         return self._logs.traffic
 
     def apply(self) -> None:
-        """Make the edge as the API says; make it when there is something to serve, and remove it
-        when there is nothing."""
         try:
-            with self._applying:  # two calls at once make one edge
-                self._match()
+            self.match()
         except FAILURES as error:
             raise CloudFrontException("ServiceUnavailable", str(error)) from error
         self._tell_certificates()
@@ -296,7 +283,7 @@ class Distributions(ManagedService):
     # how
 
     def _kept(self) -> dict[str, Distribution]:
-        return self.cloud.backend("cloudfront", "aws").distributions
+        return self.backend().distributions
 
     def _find(self, identity: str) -> Distribution:
         if identity not in self._kept():
@@ -315,7 +302,7 @@ class Distributions(ManagedService):
             self._kept().pop(made.id, None)
             raise
         made.deployed = time.time() + DEPLOY_SECONDS
-        self.cloud.backend("cloudfront", "aws").tagger.tag_resource(made.arn, tags)
+        self.backend().tagger.tag_resource(made.arn, tags)
         return self._answer(made)
 
     def _answer(self, found: Distribution):
@@ -327,7 +314,7 @@ class Distributions(ManagedService):
         """The config with what CloudFront adds by itself; an API error if it cannot be."""
         config = completed(config)
         refusals.check(config, self.cloud.service(Policies).config)
-        controls = self.cloud.backend("cloudfront", "aws").origin_access_controls
+        controls = self.backend().origin_access_controls
         for each in items(config["Origins"]):
             wanted = each.get("OriginAccessControlId")
             if wanted and wanted not in controls:
@@ -371,58 +358,6 @@ class Distributions(ManagedService):
                     f"{alias}.",
                 )
 
-    def _match(self) -> None:
-        states = self.all()
-        if not self._kept():
-            for state in states:
-                self.dismiss(state)
-        elif states:
-            with self.lock(states[0]):
-                self._edge(states[0]).configure(*self._configuration(states[0]))
-        else:
-            self._make()
-
-    def _make(self) -> None:
-        backend = self.cloud.backend("cloudfront", "aws")
-        with self.cloud.lock:
-            state = EdgeState(self.appliances.create("edge-1", VOLUME))
-            backend.edge = state
-        with self.lock(state):
-            try:
-                self._edge(state).start(*self._configuration(state))
-            except BaseException:
-                self.dismiss(state)
-                raise
-            state.ready = True
-
-    def _edge(self, state: EdgeState) -> Edge:
-        return Edge(self.appliances, self.authority, state.host)
-
-    def _edges(self) -> list[Edge]:
-        return [self._edge(each) for each in self.all()]
-
-    def _configuration(self, state: EdgeState):
-        """haproxy.cfg, and certificates by file name with the names that they are for."""
-        acm = self.cloud.service(Certificates)
-        policy = self.cloud.service(Policies).config
-        found, targets, certificates = [], {}, {}
-        for each in list(self._kept().values()):
-            if not each.config.get("Enabled"):
-                continue
-            arn = each.config["ViewerCertificate"].get("ACMCertificateArn")
-            model = translate.distribution(each, policy, acm.file_name(arn) if arn else "")
-            found.append(model)
-            for origin in model.origins:
-                for tls in {"match": (False, True), "https": (True,)}.get(
-                    origin.protocol, (False,)
-                ):
-                    targets[model.id, origin.id, tls] = self._target(origin, tls)
-            if arn and model.aliases:
-                certificates[f"{model.id}-{model.certificate}"] = (acm.pem(arn), model.aliases)
-        settings = self.cloud.settings
-        doors = (settings.http_port, settings.https_port)
-        return haproxy.render(found, targets, state.secret, doors), certificates
-
     def _target(self, origin, tls: bool) -> Target:
         """Where an origin's name leads in public: nothing else can be reached from the edge."""
         if origin.protocol == "s3":
@@ -438,14 +373,6 @@ class Distributions(ManagedService):
         led = self.cloud.service(Route53).visit(origin.domain) or []
         addresses = tuple(sorted(public[each] for each in led if each in public))
         return Target(addresses, origin.https_port if tls else origin.http_port, tls)
-
-    def _names(self, address) -> dict[str, list[str]]:
-        found = [address(host) for host in self.hosts() if address(host)]
-        return {
-            each.domain_name: found
-            for each in self._kept().values()
-            if found and each.config.get("Enabled")
-        }
 
     def _tell_certificates(self) -> None:
         users: dict[str, list[str]] = {}

@@ -115,11 +115,23 @@ class Cloud:
                 log.warning("a round took %.1f s", time.monotonic() - started)
 
     def addresses(self, name: str, inside: bool = True) -> list[str] | None:
-        """Addresses of a name that a service announces, as hosts or as the world see it."""
+        """Addresses of a name that a service announces, as hosts or as the world see it.
+
+        A service that cannot tell hides no other's names; that there is no such name, nobody says
+        then.
+        """
+        failure = None
         for service in self.services:
-            names = service.names() if inside else service.public_names()
+            try:
+                names = service.names() if inside else service.public_names()
+            except Exception as error:
+                log.exception("names of %s", type(service).__name__)
+                failure = error
+                continue
             if name in names:
                 return names[name]
+        if failure:
+            raise failure
         return None
 
     def rows(self) -> list[services.base.Row]:

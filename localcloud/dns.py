@@ -1,5 +1,6 @@
 """The resolver inside the VPC: this cloud's names first, everything else by the machine's own."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from dnslib import QTYPE, RCODE, RR, DNSHeader, DNSRecord
 from dnslib.server import BaseResolver, DNSServer
+
+log = logging.getLogger("localcloud.dns")
 
 TTL = 2
 # Names that must never be looked up in the world: what we do not know does not exist.
@@ -48,6 +51,7 @@ class Resolver(BaseResolver):
             if answer is not None:
                 return self._reply(request, name, answer, handler)
         except Exception:
+            log.exception("looking up %s %s", kind, name)
             return _empty(request, RCODE.SERVFAIL)
         if name.endswith(OWN_SUFFIXES):
             return _empty(request, RCODE.NXDOMAIN)

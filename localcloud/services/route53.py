@@ -175,7 +175,7 @@ class Route53(Service):
     def _address(self, value: str, inside: bool) -> str:
         """A public address leads a host in the VPC to the private one behind it."""
         if inside and value.startswith("127."):
-            for interface in self.cloud.backend("ec2").enis.values():
+            for interface in list(self.cloud.backend("ec2").enis.values()):
                 if interface.public_ip == value:
                     return interface.private_ip_address
         return value

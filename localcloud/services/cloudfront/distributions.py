@@ -208,7 +208,8 @@ class Distributions(EdgeService):
         return bool(self._kept())
 
     def served(self) -> list[str]:
-        return [each.domain_name for each in self._kept().values() if each.config.get("Enabled")]
+        kept = list(self._kept().values())
+        return [each.domain_name for each in kept if each.config.get("Enabled")]
 
     def node(self, state) -> Edge:
         return Edge(self.appliances, self.authority, state.host)

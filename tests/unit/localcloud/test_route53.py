@@ -50,6 +50,21 @@ def test_aliases_follow_announced_names(cloud, launch, zone):
     assert names.lookup("mustache.localhost", "A") == [("A", instance["PrivateIpAddress"])]
 
 
+def test_a_service_that_cannot_tell_hides_no_other_names(cloud, launch, zone, monkeypatch):
+    instance = launch()
+    zone("mustache.localhost", "A", instance["PublicIpAddress"])
+
+    def fail(self):
+        raise KeyError("an instance that is just going")
+
+    monkeypatch.setattr("localcloud.services.instances.Instances.names", fail)
+    names = cloud.service(Route53)
+    assert names.lookup("aws.localcloud", "A") == [("A", "169.254.169.253")]
+    # Nobody knows whether that is its name.
+    with pytest.raises(KeyError):
+        names.lookup(instance["PrivateDnsName"], "A")
+
+
 def test_cname_wildcard_and_missing_names(cloud, launch, zone):
     names = cloud.service(Route53)
     assert names.visit("mustache.localhost") is None

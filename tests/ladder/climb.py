@@ -94,10 +94,12 @@ class Company:
         self.client = None
 
 
-def climb(moves: list[Move], plan: Plan, run=None) -> Report:
+def climb(moves: list[Move], plan: Plan, run=None, see=None) -> Report:
     """Make the moves and report; a playbook that fails ends the climb.
 
-    `run(move, log_file)` runs a move's playbook and returns its exit code.
+    `run(move, log_file)` runs a move's playbook and returns its exit code. `see(move, log_file)`
+    looks at the site that it has made and says what is wrong; what visitors meet meanwhile is not
+    counted.
     """
     run = run or (lambda move, log: playbook(move, log, plan.timeout))
     plan.output.mkdir(parents=True, exist_ok=True)
@@ -106,8 +108,8 @@ def climb(moves: list[Move], plan: Plan, run=None) -> Report:
         if move.playbook == DESTROY:
             company.leave(report)
         say(f"{number}/{len(moves)} {move}")
-        start = time.time()
-        code = run(move, plan.output / f"{number}-{move.playbook}.log")
+        start, log = time.time(), plan.output / f"{number}-{move.playbook}.log"
+        code = run(move, log)
         if company.client:
             # What the move left to happen belongs to it.
             time.sleep(plan.settle_seconds)
@@ -120,6 +122,8 @@ def climb(moves: list[Move], plan: Plan, run=None) -> Report:
         )
         if code:
             break
+        if see and move.playbook != DESTROY:
+            report.problems += see(move, log)
         if company.client is None and move.playbook != DESTROY:
             company.arrive()
     company.leave(report)

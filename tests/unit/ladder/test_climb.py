@@ -125,6 +125,18 @@ def test_writes_may_be_refused_for_a_while(fake, plan, seconds, problems):
     assert report.spans[1].writes.error_seconds > seconds - 0.3
 
 
+def test_what_visitors_meet_while_the_site_is_looked_at_is_not_the_moves(fake, plan):
+    def see(move, log):
+        fake.fault = lambda method, path: "refuse" if method == "POST" else None
+        time.sleep(0.3 if move.playbook == "stage2" else 0)
+        fake.fault = lambda method, path: None
+        return [f"{move} is odd"]
+
+    report = climb(moves("stage1", "stage2"), plan, lambda move, log: time.sleep(0.3) or 0, see)
+    assert report.problems == ["stage1 is odd", "stage2 is odd"]
+    assert report.spans[1].writes.refused == 0
+
+
 def test_a_playbook_that_fails_ends_the_climb(plan):
     report = climb(
         moves("stage1", "stage2", "stage3"), plan, lambda move, log: 2 * (log.name[0] == "2")

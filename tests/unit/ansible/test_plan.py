@@ -149,6 +149,8 @@ def test_how_long_writes_are_refused_is_what_was_measured():
     for pause in PROVIDERS["pauses"]:
         moves = measured[pause["source"]]
         worst = max(writes for _, _, writes in moves)
+        if "instance" in pause.get("between", []):
+            [worst] = [writes for what, _, writes in moves if what == "stage2"]
         if pause["axis"] == "failover":
             [worst] = [max(errors) for what, *errors in moves if what == "stage5"]
         if pause["axis"] in ("entry", "compute"):
@@ -216,7 +218,7 @@ def test_who_has_agreed_and_who_only_looks_is_not_asked(run, option):
     said = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "change front from balancer to address, entry from balancer to host, rows from" in said
-    assert "writes refused for about 1.2 s while the rows move (make test-ladder" in said
+    assert "writes refused for about 1.2 s while the rows move (python -m tests.ladder" in said
     assert "Ask whether it may go" not in said
 
 

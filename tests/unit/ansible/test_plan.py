@@ -124,7 +124,7 @@ def test_it_is_said_how_long_writes_are_refused_and_while_what():
     ]
     assert "another class" in refused(4, 5, classes={"rows": ["a", "b"]})[0]
     assert [each.partition(" (")[0] for each in refused(1, 1, kind="t3.large")] == [
-        "for about 12.2 s while the only host is stopped and started"
+        "for about 4.2 s while the only host is stopped and started"
     ]
 
 

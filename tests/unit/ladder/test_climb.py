@@ -134,6 +134,7 @@ def test_what_visitors_meet_while_the_site_is_looked_at_is_not_the_moves(fake, p
 
     report = climb(moves("stage1", "stage2"), plan, lambda move, log: time.sleep(0.3) or 0, see)
     assert report.problems == ["stage1 is odd", "stage2 is odd"]
+    assert "refused" in (plan.output / "requests.jsonl").read_text(), "it was met"
     assert report.spans[1].writes.refused == 0
 
 

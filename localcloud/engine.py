@@ -20,6 +20,17 @@ from localcloud.cgroups import ControlGroups
 CAPABILITIES = (
     "SYS_ADMIN,SYS_BOOT,NET_ADMIN,NET_RAW,SYS_PTRACE,SYS_NICE,SYS_CHROOT,AUDIT_WRITE,IPC_LOCK"
 )
+# What a host may see and write of all that the engine hides by itself: the network's settings,
+# which are its own, and disks.
+SHOWN = "/proc/sys:/sys/dev/block"
+# All other settings of the kernel are this machine's. systemd is to find them so when it starts.
+READ_ONLY_SETTINGS = """
+set -e
+mount --bind /proc/sys /proc/sys
+mount --bind /proc/sys/net /proc/sys/net
+mount -o remount,bind,ro,nosuid,nodev,noexec /proc/sys
+exec "$@"
+"""
 
 
 @dataclass
@@ -117,7 +128,7 @@ class Podman:
             f"--network=ns:/run/netns/{container.network_namespace}",
             "--dns=none", "--no-hosts", "--http-proxy=false",
             f"--cap-add={CAPABILITIES}", "--cap-drop=MKNOD",
-            "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL",
+            "--security-opt=seccomp=unconfined", f"--security-opt=unmask={SHOWN}",
             "--security-opt=apparmor=unconfined", "--security-opt=label=disable",
             "--device-cgroup-rule=b 7:* rwm",
             f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}",
@@ -129,8 +140,9 @@ class Podman:
         ]  # fmt: skip
         words += [f"--label={key}={value}" for key, value in container.labels.items()]
         words += [f"--volume={source}:{path}" for source, path in container.mounts.items()]
+        words += [container.root, "/bin/sh", "-c", READ_ONLY_SETTINGS, "sh", *container.command]
         try:
-            self._podman(*words, container.root, *container.command, cwd=self.working_directory())
+            self._podman(*words, cwd=self.working_directory())
         except shell.CommandError as error:
             self.remove(container.name)
             raise EngineError(_reason(str(error)) + _lacks(container)) from error
@@ -148,7 +160,6 @@ class Podman:
             f"--network=ns:/run/netns/{sandbox.network_namespace}",
             "--dns=none", "--no-hosts", "--http-proxy=false", "--unsetenv-all",
             "--cap-drop=all", "--security-opt=no-new-privileges",
-            "--security-opt=seccomp=unconfined",
             "--security-opt=apparmor=unconfined", "--security-opt=label=disable",
             f"--ulimit=nproc={processes}:{processes}",
             "--ulimit=nofile=1024:1024", "--pids-limit=1024",

@@ -51,6 +51,10 @@ def linger(event, context):
 def eat(event, context):
     return len(bytearray(event["mib"] << 20))
 
+def held(event, context):
+    lines = open("/proc/self/status").read().splitlines()
+    return dict(line.split(":\\t", 1) for line in lines if ":\\t" in line)
+
 def note(event, context):
     print(event["marker"])
 
@@ -126,6 +130,13 @@ def test_between_two_invocations_it_is_frozen(cloud, function):
         for path in Path("/sys/fs/cgroup").glob(pattern)
     ]
     assert "FROZEN" in states or "1" in states
+
+
+def test_it_may_ask_the_kernel_for_little(function):
+    said, failed, _ = invoke(function, "held")
+    assert failed is None, said
+    assert int(said["CapBnd"], 16) == 0
+    assert (said["NoNewPrivs"], said["Seccomp"]) == ("1", "2")  # filtered
 
 
 def test_it_has_the_rights_of_its_role(function):

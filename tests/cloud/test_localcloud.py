@@ -383,6 +383,19 @@ def test_hosts_do_not_reach_this_machine(cloud, host):
     assert said.split() == ["no", "no"]
 
 
+def test_of_the_kernels_settings_a_host_may_change_its_networks(cloud, host):
+    def write(value: str, path: str) -> str:
+        command = f"echo {value} | sudo tee {path} >/dev/null 2>&1 && echo written || echo refused"
+        return cloud.ssh(host["PublicIpAddress"], command)
+
+    ours = Path("/proc/sys/net/ipv4/ip_default_ttl").read_text()
+    assert write("63", "/proc/sys/net/ipv4/ip_default_ttl") == "written"
+    assert Path("/proc/sys/net/ipv4/ip_default_ttl").read_text() == ours
+    swappiness = Path("/proc/sys/vm/swappiness").read_text().strip()
+    assert write(swappiness, "/proc/sys/vm/swappiness") == "refused"
+    assert write("h", "/proc/sysrq-trigger") == "refused"  # h only prints help
+
+
 def test_a_host_may_reboot_and_power_off_by_itself(cloud, launch):
     ec2 = cloud.client("ec2")
     instance = launch()

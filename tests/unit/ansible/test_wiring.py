@@ -435,6 +435,23 @@ def test_the_app_has_a_role_wherever_it_needs_the_bucket(stores, seconds, wanted
         assert "pictures" in json.dumps(each["Resource"])
 
 
+@pytest.mark.parametrize(
+    ("members", "going", "allowed"),
+    [
+        ([], [], False),
+        (["i-1"], [], True),
+        (["i-1"], [{"axis": "compute", "name": "group"}], False),
+        (["i-1"], [{"axis": "files", "name": "database"}], True),
+    ],
+)
+def test_rights_of_a_group_go_with_it_in_the_same_run(members, going, allowed):
+    """Its hosts are in the inventory until the next one."""
+    hostvars = {"localhost": {"aws_account": ACCOUNT, "going": going}}
+    given = {"groups": {"role_asg": members}, "hostvars": hostvars, "site_tls_provider": "command"}
+    statements = wired("web_policy_statements", **given)
+    assert ("autoscaling:CompleteLifecycleAction" in json.dumps(statements)) is allowed
+
+
 def test_what_nobody_noted_is_where_it_is_wanted():
     given = {"hostvars": {"localhost": {}}, "db_provider": "rds"}
 

@@ -51,30 +51,33 @@ class Run:
     floor_seconds: float = 0.0
 
 
+def localcloud(environment, *words):
+    """What the command prints."""
+    command = [sys.executable, "-m", "localcloud", *words]
+    options = {"cwd": ROOT, "check": True, "timeout": 300, "text": True}
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, **options).stdout
+
+
 @contextmanager
-def cloud():
+def cloud(ports=PORTS, cidr="10.159.0.0/16"):
     """A fresh local cloud: the environment to reach it."""
     with tempfile.TemporaryDirectory(prefix="provision-benchmark-") as state:
         environment = (
             os.environ
-            | {name: str(port) for name, port in PORTS.items()}
+            | {name: str(port) for name, port in ports.items()}
             | {
                 "LOCALCLOUD_STATE": state,
                 "MUSTACHE_ENVIRONMENT": "benchmark",
-                "MUSTACHE_CIDR": "10.159.0.0/16",
+                "MUSTACHE_CIDR": cidr,
                 "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
             }
         )
 
-        def localcloud(*words):
-            command = [sys.executable, "-m", "localcloud", *words]
-            subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300)
-
-        localcloud("up")
+        localcloud(environment, "up")
         try:
             yield environment
         finally:
-            localcloud("down", "--destroy-data")
+            localcloud(environment, "down", "--destroy-data")
 
 
 def play(stage, name, environment, notes):

@@ -9,14 +9,16 @@ description:
 positional: pauses, now, wanted
 options:
   _input:
-    description: What P(planned_changes#filter) says.
+    description: What P(planned_changes#filter) says, and whether the database is C(multi_az).
     type: dict
     required: true
   pauses:
     description:
       - "What was measured: of an C(axis), the C(seconds) in which some writes were refused while
         C(what) went on, and the C(source) of that; C(between) these places, or all there are."
-      - The axis is C(resize) for the only host, C(failover) for a database that gets another class.
+      - The axis is C(resize) for the only host; for a database that gets another class it is
+        C(failover) where it is C(multi_az), and else C(restart).
+      - Without C(seconds) nobody has measured it.
     type: list
     elements: dict
     required: true
@@ -36,7 +38,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ planned | writes_refused(pauses, {'rows': 'rds'}, {'rows': 'dynamodb'}) }}"
   vars:
-    planned: {moves: [rows], resize: false, reclassed: []}
+    planned: {moves: [rows], resize: false, reclassed: [], multi_az: true}
     pauses:
       - {axis: rows, between: [rds, dynamodb], what: the rows move, seconds: 6.2, source: a climb}
 """
@@ -52,7 +54,8 @@ _value:
 
 def writes_refused(planned, pauses, now, wanted):
     axes = planned["moves"] + ["resize"] * planned["resize"]
-    axes += ["failover"] * ("rows" in planned["reclassed"])
+    if "rows" in planned["reclassed"]:
+        axes.append("failover" if planned["multi_az"] else "restart")
     said = []
     for axis in axes:
         ways = {now.get(axis), wanted.get(axis)} - {None}
@@ -64,8 +67,9 @@ def writes_refused(planned, pauses, now, wanted):
             ),
             None,
         )
-        if pause is None:
-            said.append(f"for how long nobody has measured, while {axis} changes")
+        if pause is None or "seconds" not in pause:
+            what = pause["what"] if pause else f"{axis} changes"
+            said.append(f"for how long nobody has measured, while {what}")
         elif pause["seconds"]:
             said.append(f"for about {pause['seconds']} s while {pause['what']} ({pause['source']})")
     return said

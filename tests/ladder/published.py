@@ -70,7 +70,7 @@ def report(folder: Path) -> dict:
 
 
 def heading(folder: Path) -> str:
-    return folder.name.replace("-", " ").capitalize()
+    return folder.name.replace("-", " ").capitalize().replace(" aws ", " AWS ")
 
 
 def command(folder: Path) -> str:

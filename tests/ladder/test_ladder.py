@@ -101,12 +101,15 @@ def localcloud(*words: str) -> str:
 def test_visitors_keep_all_they_have(cloud: Path, name: str):
     resolve_localhost()
     moves, pictures = CLIMBS[name]
+    pace = os.environ.get("LOCALCLOUD_PACE", "instant")
+    instant = pace == "instant"
     plan = Plan(
         base_url=f"https://mustache.localhost:{os.environ['LOCALCLOUD_HTTPS_PORT']}",
         ca_file=str(cloud / "authority" / "ca.pem"),
         pictures=pictures,
         writes_per_second=4,
-        output=ROOT / "artifacts" / "ladder" / name,
+        output=ROOT / "artifacts" / "ladder" / (name if instant else f"{name}-as-aws-does-it"),
+        command=f"make test-ladder {'' if instant else f'PACE={pace} '}CLIMB={name}",
     )
 
     def keeps_contract(move: Move, log: Path) -> list[str]:

@@ -120,7 +120,7 @@ class Instances(Service):
         template = kwargs.get("launch_template")
         data = backend._get_template_from_args(template).data if template else {}
         asked = getattr(self._request, "params", {})
-        kwargs = launches.complete(kwargs, data, asked)
+        kwargs = launches.in_default_subnet(launches.complete(kwargs, data, asked), backend)
         image = self._image(backend, image_id or data.get("ImageId"))
         instance_type = kwargs.get("instance_type")
         if kwargs.get("is_instance_type_default"):

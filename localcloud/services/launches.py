@@ -49,6 +49,21 @@ def complete(kwargs: dict, data: dict, asked: dict) -> dict:
     return kwargs
 
 
+def in_default_subnet(kwargs: dict, backend) -> dict:
+    """moto's arguments with the subnet that AWS takes where none is named: the default one of the
+    zone that is asked for, or of one that AWS chooses."""
+    interfaces = kwargs.get("nics") or []
+    named = any("SubnetId" in each or "NetworkInterfaceId" in each for each in interfaces)
+    subnets = backend.get_default_subnets()
+    zone = kwargs.get("placement") or min(subnets, default=None)
+    if named or kwargs.get("subnet_id") or zone not in subnets:
+        return kwargs  # moto says what is missing
+    if interfaces:
+        subnet = {"SubnetId": subnets[zone].id}
+        return kwargs | {"nics": [each | subnet for each in interfaces]}
+    return kwargs | {"subnet_id": subnets[zone].id}
+
+
 def _tags(data: dict, given: dict) -> dict:
     """Tags by type of resource: the request's go before the template's."""
     of_template = convert_tag_spec(data.get("TagSpecifications") or [])

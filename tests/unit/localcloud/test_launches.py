@@ -1,6 +1,7 @@
 """RunInstances does what the request, its launch template and its image say."""
 
 import base64
+import ipaddress
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,27 @@ def volumes(cloud, ec2, instance):
         each["DeviceName"]: cloud.backend("ec2").get_volume(each["Ebs"]["VolumeId"])
         for each in found
     }
+
+
+# subnets
+
+
+@pytest.mark.parametrize(
+    ("asked", "zone"),
+    [
+        ({}, "us-east-1a"),
+        ({"Placement": {"AvailabilityZone": "us-east-1b"}}, "us-east-1b"),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0, "DeleteOnTermination": True}]}, "us-east-1a"),
+    ],
+)
+def test_without_a_subnet_it_is_the_default_one(ec2, site, asked, zone):
+    made = ec2.run_instances(
+        ImageId=site["image"], InstanceType="t3.micro", MinCount=1, MaxCount=1, **asked
+    )["Instances"][0]
+    [subnet] = ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"]
+    assert (subnet["DefaultForAz"], subnet["AvailabilityZone"]) == (True, zone)
+    network = ipaddress.ip_network(subnet["CidrBlock"])
+    assert ipaddress.ip_address(made["PrivateIpAddress"]) in network
 
 
 # block devices

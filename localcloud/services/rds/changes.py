@@ -97,10 +97,10 @@ class Changes:
         if not self.databases.appliances.running(database.deployment.primary):
             self.databases.cluster(database).start()  # a crash came between stop and start
         self.databases.apply(database, changes)
-        before = {}
+        before = dict(getattr(database, "unchanged", {}))  # what a crash has cut off has some
         for name, value in changes.items():
             attribute = LONG[name][0]
-            before[attribute] = getattr(database, attribute)
+            before.setdefault(attribute, getattr(database, attribute))
             database.unchanged = dict(before)
             setattr(database, attribute, type(before[attribute])(value))
         before.pop("allocated_storage", None)  # no volume shrinks

@@ -160,6 +160,39 @@ def test_a_change_that_a_crash_cut_off_is_made_after_it(make_cloud, cloud, datab
     assert len(started) == 1
 
 
+class Crash(BaseException):
+    """The process ends."""
+
+
+def test_a_change_that_a_crash_cut_off_in_the_middle_shows_when_it_is_done(
+    make_cloud, cloud, database, work, monkeypatch
+):
+    for name in ("thaw", "take_over", "start"):
+        monkeypatch.setattr(f"localcloud.services.rds.cluster.Cluster.{name}", lambda self: None)
+
+    def crash(*_):
+        cloud.save()
+        raise Crash
+
+    begun = []
+    monkeypatch.setattr(cloud.service(Databases), "work", lambda key, job: begun.append(job))
+    modify(database, DBInstanceClass="db.t4g.small")
+    with monkeypatch.context() as dying:
+        dying.setattr(work, "complete", crash)
+        with pytest.raises(Crash):
+            begun[0]()
+
+    after = make_cloud(cloud.engine, cloud.network, cloud.storage)
+    rds = client("rds")
+    assert look(rds)["DBInstanceClass"] == "db.t4g.micro"
+    after.service(Databases).reconcile()
+    assert work.begun.wait(10)
+    assert look(rds)["DBInstanceClass"] == "db.t4g.micro"
+    work.may.set()
+    settle(after)
+    assert look(rds)["DBInstanceClass"] == "db.t4g.small"
+
+
 def test_what_is_deleted_meanwhile_is_changed_no_more(cloud, database, work, monkeypatch):
     service = cloud.service(Databases)
     begun = []

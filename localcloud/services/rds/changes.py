@@ -82,6 +82,8 @@ class Changes:
                     self._make(database, changes)
             except (RDSClientError, *FAILURES) as error:
                 log.warning("%s: %s: %s", self.databases.name(database), changes, error)
+                database.add_event("CHANGE_FAILED")
+                database.backend.events[-1].message += f": {error}"
                 database.deferred = {**getattr(database, "deferred", {}), **changes}
             else:
                 done = {LONG[name][1] for name in changes}

@@ -54,6 +54,7 @@ EVENTS = {
                       "class"),
     "STORAGE_CHANGED": (["configuration change"], "Finished applying modification to allocated "
                         "storage"),
+    "CHANGE_FAILED": (["failure"], "Unable to apply the modification, which waits"),
     "RECOVERED": (["recovery"], "Recovery of the DB instance is complete"),
     "STORAGE_FULL": (["low storage"], "Allocated storage has been exhausted"),
     "RESTORED": (["restoration"], "Restored from DB snapshot"),

@@ -126,6 +126,8 @@ def test_a_change_that_fails_waits_on_and_the_database_is_available(cloud, datab
     found = look(database)
     assert found["DBInstanceStatus"] == "available"
     assert found["PendingModifiedValues"] == {"MultiAZ": True}
+    events = database.describe_events(SourceIdentifier="one", SourceType="db-instance")["Events"]
+    assert "the standby does not start" in events[-1]["Message"]
     work.fails = False
     modify(database, BackupRetentionPeriod=2)
     settle(cloud)

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from moto.ec2.models.instance_types import INSTANCE_TYPES
-
 from localcloud import shell
 
 log = logging.getLogger("localcloud.faults")
@@ -275,6 +273,9 @@ class Faults:
             raise FaultError(f"There is no function {target}: `localcloud status` lists them")
 
     def _check_capacity(self, target: str) -> None:
+        # Here, since it takes a second, and every command of `localcloud` imports this module.
+        from moto.ec2.models.instance_types import INSTANCE_TYPES
+
         zones = {each.name for each in self.cloud.backend("ec2").describe_availability_zones()}
         if target not in {"spot", *INSTANCE_TYPES, *zones}:
             raise FaultError(f"{target} is neither spot nor an instance type nor a zone")

@@ -261,8 +261,9 @@ def baked(cloud, launch):
     ec2 = cloud.client("ec2")
     builder = launch()
     said = cloud.ssh(builder["PublicIpAddress"], "echo baked | sudo tee /srv/release; " + IDENTITY)
-    image = ec2.create_image(InstanceId=builder["InstanceId"], Name="baked")["ImageId"]
-    return image, set(said.splitlines()[1:])
+    image = ec2.create_image(InstanceId=builder["InstanceId"], Name="release")["ImageId"]
+    yield image, set(said.splitlines()[1:])
+    ec2.deregister_image(ImageId=image)
 
 
 def test_a_refresh_brings_a_baked_release_and_no_request_fails(cloud, group, balancer, baked):

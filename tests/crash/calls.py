@@ -270,4 +270,6 @@ class Calls:
                 self.ec2.delete_snapshot(SnapshotId=each["SnapshotId"])
 
 
+# What goes on behind these is not over when they answer, nor when the cloud is up again.
+LASTING = {"modify_db_instance", "create_auto_scaling_group", "set_desired_capacity"}
 NAMES = [name for name in vars(Calls) if not name.startswith("_") and name != "clean"]

@@ -13,7 +13,6 @@ from benchmarks import load  # isort: skip
 
 import argparse
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -22,10 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import gevent
-import gevent.socket
 
-from benchmarks.capacity import FAILED_SHARE, P95_SECONDS, check_host
-from tests.localhost import resolve_localhost
+from benchmarks.capacity import FAILED_SHARE, P95_SECONDS
 
 ROOT = Path(__file__).parents[1]
 WINDOW = 300
@@ -104,11 +101,8 @@ def main() -> int:
     add("--output", type=Path, default=ROOT / "docs" / "load" / "advice", metavar="DIR")
     add("--i-own-this-site", action="store_true", help="for a site that is not on this machine")
     options = parser.parse_args()
-    resolve_localhost()
-    gevent.socket.getaddrinfo = socket.getaddrinfo
     try:
-        check_host(options.host, options.i_own_this_site)
-        host, facts = load.find_site(options.host.rstrip("/"))
+        host, facts = load.open_site(options.host, options.i_own_this_site)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

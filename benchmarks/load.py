@@ -244,6 +244,20 @@ def find_site(host: str) -> tuple[str, dict]:
     return url, {key: facts.get(key) for key in ("version", "host", "stores")}
 
 
+def open_site(host: str, mine: bool) -> tuple[str, dict]:
+    """As find_site; names below .localhost lead to this machine.
+
+    :param mine: whether the caller owns a site that is not on this machine.
+    :raises ValueError: the site is not to be asked.
+    :raises OSError: it does not answer.
+    """
+    resolve_localhost()
+    # geventhttpclient asks gevent itself.
+    gevent.socket.getaddrinfo = socket.getaddrinfo
+    check_host(host, mine)
+    return find_site(host.rstrip("/"))
+
+
 def local_client() -> dict:
     """Options of boto3's clients for the local cloud, whose root needs no secret."""
     return {
@@ -360,12 +374,8 @@ def main(argv: list[str] | None = None) -> int:
             "error: --shape ramp needs --group, the group that follows the users", file=sys.stderr
         )
         return 2
-    resolve_localhost()
-    # geventhttpclient asks gevent itself.
-    gevent.socket.getaddrinfo = socket.getaddrinfo
     try:
-        check_host(options.host, options.i_own_this_site)
-        host, facts = find_site(options.host.rstrip("/"))
+        host, facts = open_site(options.host, options.i_own_this_site)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

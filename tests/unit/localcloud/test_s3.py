@@ -84,3 +84,29 @@ def test_a_list_of_versions_goes_on_after_its_page_was_deleted(s3):
             deleted += 1
     assert deleted == 7
     s3.delete_bucket(Bucket="new")
+
+
+def test_keys_come_in_pages_of_their_order(s3):
+    names = [f"pictures/{number:02}" for number in range(12)]
+    for name in [*reversed(names), "a", "z", "pictures/gone"]:
+        s3.put_object(Bucket="new", Key=name, Body=b"")
+    s3.delete_object(Bucket="new", Key="pictures/gone")
+    pages = list(
+        s3.get_paginator("list_objects_v2").paginate(
+            Bucket="new", Prefix="pictures/", PaginationConfig={"PageSize": 5}
+        )
+    )
+    assert [len(page["Contents"]) for page in pages] == [5, 5, 2]
+    assert [each["Key"] for page in pages for each in page["Contents"]] == names
+    after = s3.list_objects_v2(Bucket="new", StartAfter="pictures/09")
+    assert [each["Key"] for each in after["Contents"]] == [*names[10:], "z"]
+    assert s3.list_objects_v2(Bucket="new", MaxKeys=0)["KeyCount"] == 0
+    assert code(s3.list_objects_v2, Bucket="new", ContinuationToken="x") == "InvalidArgument"
+
+
+def test_a_deleted_key_of_a_versioned_bucket_is_in_no_page(s3):
+    s3.put_bucket_versioning(Bucket="new", VersioningConfiguration={"Status": "Enabled"})
+    for name in ("here", "gone"):
+        s3.put_object(Bucket="new", Key=name, Body=b"")
+    s3.delete_object(Bucket="new", Key="gone")
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket="new")["Contents"]] == ["here"]

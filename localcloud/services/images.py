@@ -89,17 +89,19 @@ class Images(Service):
         made = original(backend, instance_id, name, description, image_tags)
         # before the layer is there: what no image has is swept away
         made.layers = [str(self._layer(made.id)), *instance.layers]
+        snapshots = {}
         try:
             with self._still(instance, reboot=not asked.get("NoReboot")):
                 self._copy(instance, made.id)
-                snapshots = {
-                    device: backend.create_snapshot(
+                for device, (volume, _) in volumes.items():
+                    snapshots[device] = backend.create_snapshot(
                         volume.id, f"Created by CreateImage({instance_id})"
                     )
-                    for device, (volume, _) in volumes.items()
-                }
-        except (shell.CommandError, OSError) as error:
+        except (shell.CommandError, OSError, EC2ClientError) as error:
+            # the host that does not start again is one of these too
             backend.deregister_image(made.id)
+            for snapshot in (made.ebs_snapshot, *snapshots.values()):
+                backend.delete_snapshot(snapshot.id)
             raise EC2ClientError(
                 "InternalError", f"the image could not be made: {error}"
             ) from error

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from unit.localcloud.conftest import describe
 
+from localcloud.engine import EngineError
 from localcloud.services.images import Images
 
 
@@ -47,6 +48,17 @@ def test_a_host_is_rebooted_for_its_image_unless_it_may_not_be(cloud, ec2, host,
     ec2.create_image(InstanceId=host, Name="image", NoReboot=no_reboot)
     assert len(cloud.engine.started) == (1 if no_reboot else 2)
     assert describe(ec2, host)["State"]["Name"] == "running"
+
+
+def test_nothing_is_left_of_an_image_whose_host_does_not_start_again(cloud, ec2, host, monkeypatch):
+    def fail(_container):
+        raise EngineError("no room")
+
+    monkeypatch.setattr(cloud.engine, "run", fail)
+    with pytest.raises(ClientError, match=r"could not be made: .*no room"):
+        ec2.create_image(InstanceId=host, Name="image")
+    assert ec2.describe_images(Owners=["self"])["Images"] == []
+    assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
 
 
 def test_an_image_brings_the_volumes_along(cloud, ec2, launch, host):

@@ -1,5 +1,6 @@
 """The one long-lived process: moto's API, the reconciler, metadata, DNS and the site's door."""
 
+import gc
 import io
 import json
 import logging
@@ -272,6 +273,8 @@ def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     cloud = Cloud(settings, base_image)
+    gc.freeze()  # all that is loaded, and is never garbage
+    gc.enable()
     cloud.lxcfs.start()
     application = Api(cloud, Dispatcher(), cloud.service(S3))
     spool = settings.state / "spool"

@@ -6,7 +6,7 @@ module: tagged_resources
 short_description: List every AWS resource that carries some tags
 description:
   - Asks the tagging API once, so that a play knows in one call what is there to look after.
-  - With O(thorough), asks EC2, IAM and Route 53 themselves too, to prove that nothing is left.
+  - With O(thorough), asks EC2 and Route 53 themselves too, to prove that nothing is left.
 notes:
   - "Gap in the collections: no module reads the tagging API; an C(_info) module for each service
     takes 0.9 s a service."
@@ -20,13 +20,13 @@ options:
     required: true
   thorough:
     description: Whether to ask the services for what the tagging API may not list (Elastic IPs, key
-      pairs, launch templates, Auto Scaling groups, hosted zones, O(iam_names)), and to leave out
-      instances that have ended, which AWS names for an hour.
+      pairs, launch templates, Auto Scaling groups, hosted zones), and to leave out instances that
+      have ended, which AWS names for an hour.
     type: bool
     default: false
   iam_names:
-    description: Names of IAM roles and instance profiles that count, with O(thorough). IAM finds
-      none by its tags.
+    description: Names of IAM roles and instance profiles that count, where they are. IAM finds none
+      by its tags.
     type: list
     elements: str
     default: []
@@ -167,7 +167,6 @@ def ask_the_services(module, arns):
         of_ec2
         | tagged_groups(module.client("autoscaling"), tags)
         | tagged_zones(module.client("route53"), tags)
-        | named_in_iam(module.client("iam"), module.params["iam_names"])
     )
     return left_out([*arns, *found], ended)
 
@@ -187,6 +186,8 @@ def main():
         if module.region != GLOBAL_REGION:
             everywhere = module.client("resourcegroupstaggingapi", region=GLOBAL_REGION)
             arns += read(everywhere, module.params["tags"], ResourceTypeFilters=GLOBAL_TYPES)
+        if module.params["iam_names"]:
+            arns += sorted(named_in_iam(module.client("iam"), module.params["iam_names"]))
         if module.params["thorough"]:
             arns = ask_the_services(module, arns)
     except (BotoCoreError, ClientError) as error:

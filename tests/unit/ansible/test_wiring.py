@@ -753,3 +753,20 @@ def test_a_distribution_stays_with_what_serves_until_the_next_one_does():
     assert origin(front="address", entry="host") == "api"
     assert origin(front="cdn", entry="balancer") == ""
     assert origin(front="cdn", entry="api") == "api"
+
+
+@pytest.mark.parametrize(
+    ("found", "asked"),
+    [
+        ({}, True),  # a deploy to a group provisions without having looked
+        ({"found": {"kinds": {}}}, False),
+        ({"found": {"kinds": {"rds:db": ["arn"]}}}, True),
+    ],
+)
+def test_rds_is_asked_for_unless_it_is_known_that_there_is_none(found, asked):
+    assert wired("db_rds_there", **found) is asked
+
+
+def test_rds_is_asked_for_while_the_rows_are_there_whatever_its_tags_say():
+    noted = {"localhost": {"noted": {"stores": {"rows": "rds"}}}}
+    assert wired("db_rds_there", hostvars=noted, found={"kinds": {}}) is True

@@ -153,7 +153,8 @@ test-cloud: test-packages ## real hosts: the local cloud, the stages, Molecule
 
 # A quarter of an hour on its own, with a machine to itself: it measures what visitors notice.
 # `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`, `lighter`, `straight-to-adapt`,
-# `cached-sessions`, `elastic`, `straight-to-elastic`, `serverless`, `from-functions`; `CLIMB=` for all.
+# `cached-sessions`, `elastic`, `straight-to-elastic`, `serverless`, `from-functions`,
+# `cut-off`, `rows-cut-off`; `CLIMB=` for all.
 # `PACE=aws`: the local cloud with AWS's manners, which takes some minutes more.
 CLIMB ?= up-and-down
 PACE ?= instant

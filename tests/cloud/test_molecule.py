@@ -45,7 +45,7 @@ def running(cloud, request, tmp_path_factory):
                 env=os.environ
                 | cloud.environment
                 | {
-                    "MUSTACHE_CIDR": f"10.{153 + number}.0.0/16",
+                    "MOLECULE_CIDR": f"10.{153 + number}.0.0/16",
                     "NO_COLOR": "1",
                     "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
                 },

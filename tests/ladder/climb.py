@@ -1,6 +1,8 @@
 """Up and down the ladder by its playbooks, with visitors on the site all the time."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +15,8 @@ from tests.ladder.report import Report, Span
 
 ROOT = Path(__file__).parents[2]
 DESTROY = "destroy"
+# No exit code is negative but that of a run which a signal ended.
+CUT, TIMED_OUT = -1000, 124
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class Move:
     max_refused_seconds: float = 10.0
     # Not served at all, as when the only host is stopped to become a bigger one.
     max_down_seconds: float = 0.0
+    # The play or task at whose start the run is killed, with all its processes; the next move goes on
+    # from there.
+    cut_at: str = ""
 
     @classmethod
     def parse(cls, text: str, **allowed: float) -> "Move":
@@ -38,7 +45,8 @@ class Move:
 
     def __str__(self) -> str:
         settings = ",".join(f"{name}={value}" for name, value in self.variables.items())
-        return f"{self.playbook}:{settings}" if settings else self.playbook
+        text = f"{self.playbook}:{settings}" if settings else self.playbook
+        return f"{text}, cut at {self.cut_at!r}" if self.cut_at else text
 
     @property
     def command(self) -> list[str]:
@@ -122,7 +130,7 @@ def climb(moves: list[Move], plan: Plan, run=None, see=None) -> Report:
         )
         if code:
             break
-        if see and move.playbook != DESTROY:
+        if see and move.playbook != DESTROY and not move.cut_at:
             report.problems += see(move, log)
         if company.client is None and move.playbook != DESTROY:
             company.arrive()
@@ -132,19 +140,49 @@ def climb(moves: list[Move], plan: Plan, run=None, see=None) -> Report:
 
 
 def playbook(move: Move, log_file: Path, timeout: float) -> int:
-    """Run the move's playbook from the root of the project, its output in the file."""
+    """Run the move's playbook from the root of the project, its output in the file.
+
+    A run that is to be cut has done so (0) when it was; that it ended by itself is an error.
+    """
+    # A session of its own: killed are its workers and connections too, as with a machine that dies.
     with log_file.open("w") as log:
+        run = subprocess.Popen(
+            move.command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
         try:
-            code = subprocess.run(
-                move.command, cwd=ROOT, stdout=log, stderr=log, timeout=timeout, check=False
-            ).returncode
-        except subprocess.TimeoutExpired:
-            say(f"  took more than {timeout:.0f} s")
-            code = 124
+            code = wait(run, move.cut_at, log_file, time.monotonic() + timeout)
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
+    if code == CUT:
+        return 0
+    if code == TIMED_OUT:
+        say(f"  took more than {timeout:.0f} s")
+    elif move.cut_at:
+        say(f"  ended by itself and never came to {move.cut_at!r}")
+        code = code or 1
     if code:
         say(f"  ended with {code}; the whole output is in {log_file}:")
         say("\n".join(log_file.read_text().splitlines()[-20:]))
     return code
+
+
+def wait(run: subprocess.Popen, cut_at: str, log_file: Path, end: float) -> int:
+    """The exit code of the run; CUT when it has come to that step, TIMED_OUT after `end`."""
+    while (code := run.poll()) is None:
+        if cut_at and started(cut_at, log_file):
+            return CUT
+        if time.monotonic() > end:
+            return TIMED_OUT
+        time.sleep(0.1)
+    return code
+
+
+def started(step: str, log_file: Path) -> bool:
+    """Whether Ansible's output has come to a play or a task of that name."""
+    headers = (f"PLAY [{step}]", f"TASK [{step}]")
+    return any(line.startswith(headers) for line in log_file.read_text().splitlines())
 
 
 def say(text: str) -> None:

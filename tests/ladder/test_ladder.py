@@ -31,6 +31,34 @@ def to(stage: int, refused: float = 0, down: float = 0, **variables: object) -> 
     return Move(f"stage{stage}", NO_LIMIT | variables, refused, down)
 
 
+def cut(stage: int, *steps: str) -> list[Move]:
+    """Runs on the way to a stage, each killed where it begins one of the steps.
+
+    What was cut while nobody may change rows refuses writes until the next run comes there.
+    """
+    return [
+        Move(f"stage{stage}", NO_LIMIT, max_refused_seconds=120, cut_at=step) for step in steps
+    ]
+
+
+# Where a move of stores can be cut off: playbooks/phases/transfer.yml, turn.yml and retire.yml.
+TRANSFER = (
+    "Let the app use both places everywhere",
+    "Bring over what there was before",
+    "Read each where it is wanted",
+    "Let the app read there everywhere",
+)
+FINISH = ("Finish the moves", "Let the app use one place everywhere", "Retire what is at AWS")
+TURN = (
+    "Copy the rows while the site serves",
+    "Find everybody who changes rows",
+    "Turn to the new place",
+    "Let nobody change rows where they are; what is under way ends first",
+    "Bring the rest, and compare every record",
+    "Lead visitors to the app that was prepared",
+    "Go on from there",
+    "Let the app read and write there everywhere",
+)
 # The moves of each climb, and the pictures that are there from the first stage on.
 CLIMBS = {
     # Going from 3 to 2, the database stays where it is: nothing is refused.
@@ -62,6 +90,33 @@ CLIMBS = {
     "elastic": ([to(4), to(5), to(4), DESTROY], 200),
     "straight-to-elastic": ([to(3), to(5), to(1, refused=10), DESTROY], 200),
     "serverless": ([to(4), to(6, refused=10), to(4, refused=10), DESTROY], 200),
+    # Given up once, then cut at every step, there and back.
+    "cut-off": (
+        [
+            to(3),
+            *cut(4, "Bring over what there was before"),
+            to(3),
+            *cut(4, *TRANSFER, *FINISH),
+            to(4),
+            *cut(3, *TRANSFER, *FINISH),
+            to(3),
+            DESTROY,
+        ],
+        100,
+    ),
+    "rows-cut-off": (
+        [
+            to(4),
+            *cut(6, "Bring the rest, and compare every record"),
+            to(4, refused=120),
+            *cut(6, *TURN, *FINISH),
+            to(6, refused=120),
+            *cut(4, *TURN, *FINISH),
+            to(4, refused=120),
+            DESTROY,
+        ],
+        100,
+    ),
     # From functions to a group, and to hosts with a database of their own at once.
     "from-functions": (
         [

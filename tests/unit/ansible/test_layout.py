@@ -1,6 +1,7 @@
 """The way through the playbooks: somebody new finds what they look for in a few files."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import yaml
@@ -63,3 +64,12 @@ def test_nothing_refreshes_the_inventory_beneath_a_condition_which_ansible_would
 
     assert [name for name, inside in found if name.endswith(refreshing) and inside] == []
     assert any(name.endswith(refreshing) for name, _ in found)
+
+
+def test_molecule_runs_beside_a_stage():
+    """On one local cloud, whose networks must not overlap."""
+    molecule = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())
+    cidr = molecule["provisioner"]["env"]["MUSTACHE_CIDR"].partition(":-")[2].rstrip("}")
+    local = (ROOT / "inventories/local/group_vars/all/main.yml").read_text()
+    of_a_stage = re.search(r"^network_cidr: .*default='([^']+)'", local, re.MULTILINE)[1]
+    assert not ip_network(cidr).overlaps(ip_network(of_a_stage))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +158,49 @@ def test_a_playbooks_output_is_kept(tmp_path, monkeypatch, capsys):
 def test_a_playbook_that_hangs_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(Move, "command", ["sleep", "60"])
     assert playbook(Move("stage1"), tmp_path / "log", timeout=0.2) == 124
+
+
+CHILD = """
+import subprocess, sys, time
+child = subprocess.Popen(["sleep", "60"])
+print("PLAY [Look] ****", flush=True)
+print(child.pid, flush=True)
+print("TASK [web : Move them] ****", flush=True)
+time.sleep(60)
+"""
+
+
+def running(pid: str) -> bool:
+    """Whether there is such a process that has not ended, be it that nobody has asked for its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_run_is_cut_at_its_step_with_all_its_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(Move, "command", [sys.executable, "-c", CHILD])
+    move = Move("stage4", cut_at="web : Move them")
+    assert playbook(move, tmp_path / "log", timeout=30) == 0
+    child = (tmp_path / "log").read_text().splitlines()[1]
+    end = time.monotonic() + 5
+    while running(child) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not running(child)
+    assert str(move) == "stage4, cut at 'web : Move them'"
+
+
+def test_a_run_that_never_came_to_where_it_is_cut_is_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Move, "command", ["echo", "PLAY [Look]"])
+    assert playbook(Move("stage4", cut_at="Move"), tmp_path / "log", timeout=30) == 1
+    assert "never came to 'Move'" in capsys.readouterr().err
+
+
+def test_what_a_cut_run_has_left_is_not_held_to_the_contract(plan):
+    seen = []
+    made = [Move("stage3"), Move("stage4", cut_at="Move"), Move("stage4")]
+    climb(made, plan, lambda move, log: 0, see=lambda move, log: seen.append(str(move)) or [])
+    assert seen == ["stage3", "stage4"]
 
 
 def during(fake, tmp_path, *options: str, program=("sleep", "0.5")) -> int:

@@ -196,11 +196,11 @@ class Project:
         assert [answer.status_code for answer in answers] == [200, 200]
         return [answer.content for answer in answers]
 
-    def upload(self):
-        with PICTURE.open("rb") as file:
+    def upload(self, image=PICTURE):
+        with image.open("rb") as file:
             answer = requests.post(
                 f"{self.url}/api/pictures",
-                files={"image": ("astronaut.png", file, "image/png")},
+                files={"image": (image.name, file, "image/png")},
                 verify=self.authority,
                 timeout=60,
             )

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 from cloud import browser
 from cloud.deployer import deployer
-from cloud.project import changed
+from cloud.project import PICTURE, changed
+from PIL import Image, ImageOps
 
 pytestmark = pytest.mark.cloud
 
@@ -17,7 +18,7 @@ def project(cloud, start_project):
     return start_project("adapt", "10.129.0.0/16", app_settings=unlimited, **deployer(cloud))
 
 
-def test_stage_4_from_nothing_to_nothing(project, subtests):
+def test_stage_4_from_nothing_to_nothing(project, subtests, tmp_path):
     output = project.play("stage4")
     with subtests.test("the output names the distribution, the buckets, the table and the cache"):
         for part in ("CloudFront", "mustache-adapt-sessions", "Valkey", "pictures"):
@@ -45,6 +46,18 @@ def test_stage_4_from_nothing_to_nothing(project, subtests):
 
     with subtests.test("a second run changes nothing"):
         assert set(changed(project.play("stage4")).values()) == {0}
+
+    with subtests.test("restore brings rows and files back together"):
+        # Nobody else has it: its bytes go with it, from the bucket and from CloudFront.
+        mirrored = tmp_path / "mirrored.png"
+        ImageOps.mirror(Image.open(PICTURE)).save(mirrored)
+        picture = project.upload(mirrored)
+        files = project.files(picture)
+        project.play("backup")
+        project.delete(picture)
+        assert project.get(urlsplit(picture["mustached_url"]).path).status_code == 404
+        project.play("restore", "-e", "restore_from=latest", "-e", "confirm_restore=adapt")
+        assert project.files(picture) == files
 
     with subtests.test("destroy leaves nothing at all when the backups go too"):
         project.play("destroy", "-e", "confirm_destroy=adapt", "-e", "destroy_backups=true")

@@ -29,8 +29,8 @@ class Move:
     max_refused_seconds: float = 10.0
     # Not served at all, as when the only host is stopped to become a bigger one.
     max_down_seconds: float = 0.0
-    # The play or task at whose start the run is killed, with all its processes; the next move goes on
-    # from there.
+    # The play or task at whose start the run is killed, with all its processes; the next move goes
+    # on from there.
     cut_at: str = ""
 
     @classmethod

@@ -36,9 +36,7 @@ def cut(stage: int, *steps: str) -> list[Move]:
 
     What was cut while nobody may change rows refuses writes until the next run comes there.
     """
-    return [
-        Move(f"stage{stage}", NO_LIMIT, max_refused_seconds=120, cut_at=step) for step in steps
-    ]
+    return [Move(f"stage{stage}", NO_LIMIT, max_refused_seconds=120, cut_at=step) for step in steps]
 
 
 # Where a move of stores can be cut off: playbooks/phases/transfer.yml, turn.yml and retire.yml.

@@ -171,7 +171,7 @@ time.sleep(60)
 
 
 def running(pid: str) -> bool:
-    """Whether there is such a process that has not ended, be it that nobody has asked for its end."""
+    """Whether there is such a process that has not ended, though nobody may have asked."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

@@ -99,6 +99,12 @@ fingerprint:
   returned: always
   type: str
   sample: 5d41402abc4b
+versions:
+  description: Version of each parameter, a whole number that grows with each change of it. In check mode,
+    what it would become.
+  returned: always
+  type: dict
+  sample: {SECRET_KEY: 1, SITE_URL: 3}
 """
 
 from ansible.module_utils.parameters import fingerprint, generate, plan, shown
@@ -167,6 +173,7 @@ def ensure(client, module):
         "changed": bool(puts or deletes),
         "parameters": shown(after),
         "fingerprint": fingerprint(after),
+        "versions": {name: item["version"] for name, item in sorted(after.items())},
         "diff": {
             "before_header": path,
             "after_header": path,

@@ -687,6 +687,17 @@ FUNCTIONS = {
 }
 
 
+def test_hosts_of_a_group_are_replaced_for_settings_that_last_and_not_for_the_end_of_a_move():
+    def told(stage=5, **versions):
+        found = {"SECRET_KEY": 1, "SESSION_STORE": 2, "DATABASE_URL": 1} | versions
+        return wired("asg_environment", stage=stage, parameters_result={"versions": found})
+
+    assert set(told()) == {"SETTINGS_FINGERPRINT"}
+    assert told() == told(SESSION_STORE_SECOND=1)
+    assert told() != told(SECRET_KEY=2)
+    assert told() != told(DATABASE_URL=2)
+
+
 def test_functions_are_told_where_secrets_are_and_nothing_of_a_database():
     told = wired("functions_environment", **FUNCTIONS)
 

@@ -100,8 +100,8 @@ fingerprint:
   type: str
   sample: 5d41402abc4b
 versions:
-  description: Version of each parameter, a whole number that grows with each change of it. In check mode,
-    what it would become.
+  description: Version of each parameter, a whole number that grows with each change of it. In
+    check mode, what it would become.
   returned: always
   type: dict
   sample: {SECRET_KEY: 1, SITE_URL: 3}

@@ -44,6 +44,8 @@ options:
       min_size: {description: How many at least., type: int, required: true}
       max_size: {description: How many at most., type: int, required: true}
       types: {description: Their types., type: list, elements: str, required: true}
+      on_demand_base: {description: How many are on demand in any case., type: int, default: 0}
+      on_demand_percent: {description: How many percent of the others are., type: int, default: 100}
       surge_percent:
         description: How many there may be while they are replaced.
         type: int
@@ -199,6 +201,8 @@ def hosts(ec2, wanted, zones, tags):
 def group(ec2, wanted, architecture, zones):
     """Problems of the types of a group, of its sizes, and of their connections."""
     kinds = list(dict.fromkeys(wanted["types"]))
+    if not kinds:
+        return preflight.group_types(kinds, architecture, zones, {}, {})
     pages = ec2.get_paginator("describe_instance_type_offerings").paginate(
         LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": kinds}]
     )
@@ -218,6 +222,7 @@ def group(ec2, wanted, architecture, zones):
     each_host = preflight.processes(known) * wanted["threads"]
     return [
         *preflight.group(wanted["min_size"], wanted["max_size"], zones),
+        *preflight.spot(kinds, wanted["on_demand_base"], wanted["on_demand_percent"]),
         *preflight.group_types(kinds, architecture, zones, offered, known),
         *preflight.connections(
             wanted["max_size"],
@@ -303,6 +308,8 @@ def main():
                     "min_size": {"type": "int", "required": True},
                     "max_size": {"type": "int", "required": True},
                     "types": {"type": "list", "elements": "str", "required": True},
+                    "on_demand_base": {"type": "int", "default": 0},
+                    "on_demand_percent": {"type": "int", "default": 100},
                     "surge_percent": {"type": "int", "default": 150},
                     "threads": {"type": "int", "default": 8},
                     "connections": {"type": "int", "required": True},

@@ -34,6 +34,8 @@ def between(variable, number, least, most):
 
 # Of two hosts, one type may have so many times the memory of another: they get as many requests.
 SIZE_CLASS = 2
+# How many types there are at least where hosts are on Spot: capacity runs out one type at a time.
+SPOT_TYPES = 6
 
 
 def hosts(count, zones, least=1):
@@ -46,9 +48,23 @@ def group(smallest, largest, zones):
     return problems + between("asg_min_size", smallest, 1, largest)
 
 
+def spot(kinds, on_demand_base, on_demand_percent):
+    """How many of a group's hosts are on Spot, whose capacity runs out a type at a time."""
+    problems = between("asg_on_demand_percent", on_demand_percent, 0, 100)
+    problems += ["asg_on_demand_base is less than 0"] * (on_demand_base < 0)
+    if on_demand_percent < 100 and len(set(kinds)) < SPOT_TYPES:
+        problems.append(
+            f"asg_types: Spot capacity of few types runs out, so there have to be {SPOT_TYPES} of "
+            f"them, and there are {len(set(kinds))}; or asg_on_demand_percent=100"
+        )
+    return problems
+
+
 def group_types(wanted, architecture, zones, offered, known):
     """``wanted`` are types, the first on demand; ``offered`` the zones of each, ``known`` what
     DescribeInstanceTypes tells of each."""
+    if not wanted:
+        return ["asg_types names no instance type"]
     problems = [
         f"asg_types: EC2 does not offer {kind} in any zone of {', '.join(zones)}"
         for kind in wanted

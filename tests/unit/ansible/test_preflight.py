@@ -234,6 +234,29 @@ def test_sizes_of_a_group(sizes, wrong):
     assert len(preflight.group(*sizes, ZONES)) == wrong
 
 
+@pytest.mark.parametrize(
+    ("kinds", "base", "percent", "said"),
+    [
+        (["a", "b", "c", "d", "e", "f"], 2, 0, ""),
+        (["a"], 0, 100, ""),
+        (["a", "b", "c"], 2, 0, "there have to be 6 of them, and there are 3"),
+        (["a"] * 6, 2, 0, "and there are 1"),
+        (["a"], 0, 101, "asg_on_demand_percent"),
+        (["a"], -1, 100, "asg_on_demand_base"),
+    ],
+)
+def test_spot_hosts_of_a_group(kinds, base, percent, said):
+    problems = preflight.spot(kinds, base, percent)
+    assert len(problems) == bool(said)
+    assert said in "".join(problems)
+
+
+def test_a_group_of_no_type_is_refused():
+    assert preflight.group_types([], "x86_64", ZONES, {}, {}) == [
+        "asg_types names no instance type"
+    ]
+
+
 def test_a_host_has_the_processes_that_its_settings_work_out():
     assert preflight.processes(KNOWN) == 2
     assert preflight.processes({"x": {"cpus": 8, "memory_mb": 16384}}) == 8

@@ -5,6 +5,7 @@
     python -m benchmarks.load_plot docs/load/stage*.json              # compare what was measured
     python -m benchmarks.load --shape ramp --group mustache-local-asg # a group follows its users
     python -m benchmarks.load --shape burst --most 100 --seconds 5    # all at once, from nothing
+    python -m benchmarks.load --viewing                               # nobody uploads
 
 A user opens the home page or the gallery, looks at some pictures, reads their pages, and goes on
 after a few seconds of thought. Like a browser he loads images six at a time, keeps what he has, and
@@ -63,6 +64,8 @@ CONNECTIONS = 6
 UPLOAD_SIDE = 1024
 # Seconds of thought between two pages.
 THOUGHT = (2, 6)
+# Pictures for users who only look.
+VIEWED = 20
 
 
 def portrait() -> bytes:
@@ -176,15 +179,33 @@ class Visitor(locust.FastHttpUser):
         )
 
 
-class Load:
-    """Users on the site, so many at a time."""
+class Viewer(Visitor):
+    """A user who only looks."""
 
-    def __init__(self, host: str):
+
+Viewer.tasks = [each for each in Visitor.tasks if each is not Visitor.upload]
+
+
+class Load:
+    """Users on the site, so many at a time.
+
+    :param viewing: whether they only look; `bring` pictures for them then.
+    """
+
+    def __init__(self, host: str, viewing: bool = False):
         Visitor.host = host
-        self.environment = Environment(user_classes=[Visitor], host=host, stop_timeout=20)
+        kind = Viewer if viewing else Visitor
+        self.environment = Environment(user_classes=[kind], host=host, stop_timeout=20)
         self.runner = self.environment.create_local_runner()
         self.process = psutil.Process()
         self.errors: Counter[str] = Counter()
+
+    def bring(self, pictures: int) -> None:
+        """Upload so many, that users have something to look at."""
+        visitor = Visitor(self.environment)
+        visitor.on_start()
+        for _ in range(pictures):
+            visitor.upload()
 
     def step(self, users: int, seconds: float) -> Step:
         """Bring the number of users to this, let it settle, measure."""
@@ -343,6 +364,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--host", default="http://mustache.localhost:8080", help="the site (%(default)s)")
     add("--label", default="load", help="names the result's files and line (%(default)s)")
     add("--note", default="", help="the conditions, kept with the result")
+    add("--viewing", action="store_true", help="users only look, at twenty pictures brought before")
     add("--first", type=int, default=10, metavar="USERS", help="to begin with (%(default)s)")
     add("--most", type=int, default=1000, metavar="USERS", help="at most (%(default)s)")
     add("--seconds", type=float, default=30, help="measured at each step (%(default)s)")
@@ -380,9 +402,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(host)
-    load = Load(host)
+    load = Load(host, options.viewing)
     climb = {"steps": climb_steps, "ramp": climb_ramp, "burst": climb_burst}[options.shape]
     try:
+        if options.viewing:
+            load.bring(VIEWED)
         measured, rows = climb(load, options)
     finally:
         load.quit()

@@ -151,7 +151,8 @@ LANES := -n 2 --dist loadfile --no-loadscope-reorder -p no:randomly -v
 test-cloud: test-packages ## real hosts: the local cloud, the stages, Molecule
 	pytest tests/cloud -m "not moves" $(LANES) --durations 25
 
-# A quarter of an hour on its own, with a machine to itself: it measures what visitors notice.
+# A quarter of an hour on its own (`cut-off`, `rows-cut-off`: three), with a machine to itself: it measures what
+# visitors notice.
 # `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`, `lighter`, `straight-to-adapt`,
 # `cached-sessions`, `elastic`, `straight-to-elastic`, `serverless`, `from-functions`,
 # `cut-off`, `rows-cut-off`; `CLIMB=` for all.

@@ -144,16 +144,18 @@ def playbook(move: Move, log_file: Path, timeout: float) -> int:
 
     A run that is to be cut has done so (0) when it was; that it ended by itself is an error.
     """
-    # A session of its own: killed are its workers and connections too, as with a machine that dies.
+    own = bool(move.cut_at)
     with log_file.open("w") as log:
+        # What is cut has a session of its own: its workers and connections are killed too, as with
+        # a machine that dies. All else ends with whoever ends the climb.
         run = subprocess.Popen(
-            move.command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            move.command, cwd=ROOT, stdout=log, stderr=log, start_new_session=own
         )
         try:
             code = wait(run, move.cut_at, log_file, time.monotonic() + timeout)
         finally:
             if run.poll() is None:
-                os.killpg(run.pid, signal.SIGKILL)
+                os.killpg(run.pid, signal.SIGKILL) if own else run.kill()
                 run.wait()
     if code == CUT:
         return 0

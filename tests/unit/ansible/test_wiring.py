@@ -502,6 +502,21 @@ def test_rds_is_found_by_whatever_is_left_of_it(kind):
     assert not re.match(found, "rds:snapshot")
 
 
+def test_a_table_shows_that_its_own_provider_is_there_and_no_other():
+    """That of sessions had the tables of the rows removed once more in every run."""
+    known = wired("providers")
+    tables = {"rows": ["rows", "counters"], "sessions": ["sessions"]}
+    for axis, names in tables.items():
+        for other, others in tables.items():
+            found = [
+                bool(
+                    re.match(known[axis]["dynamodb"]["found"], f"table:mustache-production-{each}")
+                )
+                for each in others
+            ]
+            assert found == [axis == other] * len(others), (axis, names)
+
+
 def test_the_ladder_names_providers_that_there_are():
     known = PROVIDERS["providers"]
     for step in LADDER["ladder"]:

@@ -1,6 +1,6 @@
 """How long the playbooks take, beside the bare floor of the same AWS calls.
 
-    python -m benchmarks.provision [--stage 1 2 3] [--json FILE]
+    python -m benchmarks.provision [--stage 1 2 3] [--no-floor] [--json FILE]
 
 For each stage, on local clouds of its own: the stage from nothing to serving with caches warm
 (image, Debian packages' lists excepted, wheels), and again with nothing to do. Every AWS call that
@@ -48,7 +48,8 @@ class Run:
     calls_on_hosts: int
     changes: int
     aws_calls: int
-    floor_seconds: float = 0.0
+    # None where nobody measured it.
+    floor_seconds: float | None = None
 
 
 def localcloud(environment, *words):
@@ -118,13 +119,15 @@ def module_calls(report):
     return here, on_hosts
 
 
-def measure(stage, directory):
-    """The two runs of a stage."""
+def measure(stage, directory, floor):
+    """The two runs of a stage, and their floor if that is wanted."""
     runs = []
     with cloud() as environment:
         for name in ("from nothing", "again"):
             notes = directory / f"{stage} {name}"
             runs.append(play(stage, name, environment, notes))
+    if not floor:
+        return runs
     with cloud():
         names = {}
         for run in runs:
@@ -136,9 +139,15 @@ def measure(stage, directory):
 def row(run):
     return (
         f"{run.stage:5} {run.name:13}{run.seconds:8.1f}{run.calls_here:8}{run.calls_on_hosts:9}"
-        f"{run.changes:9}{run.aws_calls:11}{run.floor_seconds:9.1f}"
-        f"{run.seconds / max(run.floor_seconds, 0.1):7.0f}"
+        f"{run.changes:9}{run.aws_calls:11}{floor(run)}"
     )
+
+
+def floor(run):
+    """Its seconds, and how many times as long Ansible took."""
+    if run.floor_seconds is None:
+        return f"{'-':>9}{'-':>7}"
+    return f"{run.floor_seconds:9.1f}{run.seconds / max(run.floor_seconds, 0.1):7.0f}"
 
 
 def main():
@@ -146,10 +155,14 @@ def main():
     parser.add_argument(
         "--stage", type=int, nargs="+", default=[1], metavar="N", help="which stages (default: 1)"
     )
+    parser.add_argument(
+        "--no-floor", action="store_true", help="leave out what boto3 alone takes for the same"
+    )
     parser.add_argument("--json", type=Path, help="write the numbers there too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="provision-benchmark-") as directory:
-        runs = [run for stage in options.stage for run in measure(stage, Path(directory))]
+        place, with_floor = Path(directory), not options.no_floor
+        runs = [run for stage in options.stage for run in measure(stage, place, with_floor)]
     print(f"{'':19}{'':8}{'module calls':>17}{'':9}{'AWS calls':>11}{'':9}{'times':>7}")
     print(
         f"{'stage':5} {'':13}{'seconds':>8}{'here':>8}{'on hosts':>9}{'changes':>9}{'':11}"

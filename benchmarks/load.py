@@ -146,7 +146,7 @@ class Visitor(locust.FastHttpUser):
     def look(self, html: str) -> str:
         """Load what the page shows, and remember where its pictures lead."""
         self.links = re.findall(r'href="(/p/[\w-]{16})"', html) or self.links
-        found = re.findall(r'(?:src|href)="(/(?:media|static|styles)/[^"]+)"', html)
+        found = re.findall(r'(?:src|href)="(/(?:media|static)/[^"]+)"', html)
         pool = Pool(CONNECTIONS)
         pool.map(self.load, dict.fromkeys(found))
         return html

@@ -23,7 +23,7 @@ from benchmarks.http import URL, Site, picture, unique
 PICTURES = 24
 # Of a request and its answer, with a session's cookie; HTTP/2 and a CDN make it less.
 HEADERS = 700
-LINKS = re.compile(r'(?:src|href)="(/(?:media|static|styles)/[^"]+)"')
+LINKS = re.compile(r'(?:src|href)="(/(?:media|static)/[^"]+)"')
 
 
 def weight(http: urllib3.PoolManager, path: str) -> tuple[int, str]:

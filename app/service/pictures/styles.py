@@ -3,7 +3,7 @@
 import random
 
 import mustache
-from django.urls import reverse
+from django.templatetags.static import static
 
 from service.errors import Problem
 
@@ -11,8 +11,8 @@ RANDOM = "random"
 
 
 def drawing_url(style: mustache.Style) -> str:
-    """See drawings.py."""
-    return f"{reverse('drawing', args=[style.name])}?v={mustache.__version__}"
+    """A static file, made by `manage.py draw_styles`."""
+    return static(f"styles/{style.name}.webp")
 
 
 def title(name: str) -> str:

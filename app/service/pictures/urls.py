@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from service.pictures import drawings, intake, media, views
+from service.pictures import intake, media, views
 
 
 class FileName:
@@ -29,7 +29,6 @@ urlpatterns = [
     path("p/<id:public_id>", views.picture, name="picture"),
     path("p/<id:public_id>/style", views.change_style, name="style"),
     path("p/<id:public_id>/delete", views.delete, name="delete"),
-    path("styles/<slug:name>.webp", drawings.drawing, name="drawing"),
     path("api/uploads/file", intake.receive, name="receive"),
     path("media/<file:name>", media.media, name="media"),
 ]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 NOBODY = "private, no-store"
 MEDIA = "public, max-age=31536000, s-maxage=60, immutable"
 # All that anybody but the visitor may keep.
-SHARED = {"media": MEDIA, "drawing": "public, max-age=604800"}
+SHARED = {"media": MEDIA}
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def filled(route: str, picture: Picture) -> str:
 
 def test_all_addresses_are_known():
     names = {name for name, _ in ROUTES}
-    assert {"home", "picture", "media", "drawing", "info", "metrics", "login"} <= names
+    assert {"home", "picture", "media", "info", "metrics", "login"} <= names
     assert len(ROUTES) > 25
 
 
@@ -115,14 +115,6 @@ def test_a_deleted_picture_is_gone_for_who_has_a_copy(client, picture):
 def test_a_range_that_is_not_there_is_not_kept(client, picture):
     answer = client.get(files.url(picture.result.file), headers={"Range": "bytes=99999999-"})
     assert (answer.status_code, answer.headers["Cache-Control"]) == (416, NOBODY)
-
-
-def test_drawings_are_not_sent_twice(client):
-    first = client.get("/styles/walrus.webp")
-    again = client.get("/styles/walrus.webp", headers={"If-None-Match": first.headers["ETag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    assert again.headers["Cache-Control"] == SHARED["drawing"]
-    assert client.get("/styles/dali.webp").headers["ETag"] != first.headers["ETag"]
 
 
 @pytest.mark.parametrize(

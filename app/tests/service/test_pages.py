@@ -2,14 +2,20 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
+import mustache
 import pytest
+from django.contrib.staticfiles import finders
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from PIL import Image, ImageChops, ImageStat
 from service.pictures import paging, uploads
+from service.pictures.management.commands.draw_styles import FOLDER, small
 from service.pictures.models import Original, Picture, StoredFile
 from service.pictures.records import records
+from service.pictures.styles import drawing_url
 
 pytestmark = pytest.mark.django_db
 
@@ -225,11 +231,18 @@ def test_known_errors_are_the_same_for_a_developer(client, settings):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_drawings(client):
-    response = client.get("/styles/handlebar.webp")
-    assert response.headers["Content-Type"] == "image/webp"
-    assert len(response.content) < 20_000
-    assert client.get("/styles/bogus.webp").status_code == 404
+def test_every_style_has_its_drawing(client):
+    page = client.get("/").content.decode()
+    for style in mustache.STYLES.values():
+        assert f'src="{drawing_url(style)}"' in page
+        path = finders.find(f"styles/{style.name}.webp")
+        assert Path(path).stat().st_size < 20_000
+        with Image.open(path) as drawn:
+            # Premultiplied: the colour of what is transparent does not show.
+            pair = (each.convert("RGBA").convert("RGBa") for each in (drawn, small(style)))
+            wrong = max(ImageStat.Stat(ImageChops.difference(*pair)).mean)
+        assert wrong < 5, f"{style.name}: run draw_styles"
+    assert len(list(FOLDER.iterdir())) == len(mustache.STYLES)
 
 
 def test_admin_needs_a_login(client):

@@ -119,14 +119,14 @@ def module_calls(report):
     return here, on_hosts
 
 
-def measure(stage, directory, floor):
+def measure(stage, directory, with_floor):
     """The two runs of a stage, and their floor if that is wanted."""
     runs = []
     with cloud() as environment:
         for name in ("from nothing", "again"):
             notes = directory / f"{stage} {name}"
             runs.append(play(stage, name, environment, notes))
-    if not floor:
+    if not with_floor:
         return runs
     with cloud():
         names = {}

@@ -56,10 +56,9 @@ def counted() -> dict[str, int]:
         "logged": on_hosts("role_web", "shell", LOGGED),
         "pictures": on_hosts("role_web", "shell", PICTURES),
     }
-    first = min(on_hosts("role_web", "command", "hostname"))
-    lines = on_hosts("role_web", "shell", f'test "$(hostname)" != {first} || '
-                     f'mustache-manage shell -c "{COMMITTED}"')  # fmt: skip
-    committed = next(line.rpartition("committed ")[2] for line in lines if "committed " in line)
+    # Any of them asks the database.
+    [line] = on_hosts("role_web[0]", "shell", f'mustache-manage shell -c "{COMMITTED}"')
+    committed = line.rpartition("committed ")[2]
     return {name: sum(map(int, each)) for name, each in said.items()} | {
         "transactions": int(committed)
     }

@@ -3,9 +3,9 @@
 
 DOCUMENTATION = r"""
 module: postgresql_app
-short_description: Give an app its role and database on a managed PostgreSQL server
+short_description: Give an app its role and database on a PostgreSQL server
 description:
-  - Makes a role that may log in with a password, and a database of the same name that it owns.
+  - Makes a role that may log in, and a database of the same name that it owns.
   - Works as an administrator who is no superuser, as the master user of RDS.
 notes:
   - "Gap in the collections: M(community.postgresql.postgresql_user) compares passwords in
@@ -13,6 +13,7 @@ notes:
     M(community.postgresql.postgresql_db) fails there since PostgreSQL 16, because an administrator
     must be given a role before making it an owner; and the two take two calls."
   - Whether the password holds is found out by logging in with it.
+  - A role without a password logs in where the server trusts the kernel, by a Unix socket.
 options:
   server:
     description: The server, and who administers it.
@@ -20,7 +21,7 @@ options:
     required: true
     suboptions:
       host:
-        description: Name or address.
+        description: Name or address, or the folder of its Unix socket.
         type: str
         required: true
       port:
@@ -32,9 +33,9 @@ options:
         type: str
         required: true
       password:
-        description: The administrator's password.
+        description: The administrator's password, where one is asked for.
         type: str
-        required: true
+        default: ""
       authority:
         description: Certificates (PEM) of authorities, of which one must vouch for the server and
           its name. Without any, whoever answers is believed.
@@ -45,9 +46,9 @@ options:
     type: str
     required: true
   password:
-    description: Password of the role.
+    description: Password of the role. If empty, the role has none, or keeps what it has.
     type: str
-    required: true
+    default: ""
 author: Simple Mustache Service
 """
 
@@ -58,18 +59,25 @@ EXAMPLES = r"""
     name: shop
     password: "{{ app_secret }}"
   run_once: true
+
+- name: Create it on this host, where the kernel says who somebody is
+  postgresql_app:
+    server: {host: /run/postgresql, user: postgres}
+    name: shop
+  become: true
+  become_user: postgres
 """
 
 RETURN = r"""
 wal_level:
   description: What the server writes to its log. Logical replication, with which a database moves
     away, needs V(logical). Empty in check mode when the database is not there.
-  returned: always
+  returned: when O(password) is given
   type: str
   sample: logical
 empty:
   description: Whether the app has no tables yet.
-  returned: always
+  returned: when O(password) is given
   type: bool
 done:
   description: What was done, or would be.
@@ -99,7 +107,7 @@ def connect(server, database, user, password):
         port=server["port"],
         dbname=database,
         user=user,
-        password=password,
+        password=password or None,
         sslmode="verify-full" if server["authority"] else "require",
         sslrootcert=server["authority"] or None,
         connect_timeout=15,
@@ -122,17 +130,22 @@ def look(server, name, password):
 
 def steps(admin, name, password):
     """``{what: statement}`` that gives the app what it lacks."""
-    role, secret = sql.Identifier(name), sql.Literal(password)
+    role = sql.Identifier(name)
+    secret = sql.SQL(" password {}").format(sql.Literal(password)) if password else sql.SQL("")
     exists = admin.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone()
     found = {}
-    if exists:
-        found["set the password"] = sql.SQL("alter role {} login password {}").format(role, secret)
-    else:
-        found["create the role"] = sql.SQL("create role {} login password {}").format(role, secret)
+    if not exists:
+        found["create the role"] = sql.SQL("create role {} login{}").format(role, secret)
+    elif password:
+        found["set the password"] = sql.SQL("alter role {} login{}").format(role, secret)
     owns = admin.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
     if not owns:
-        found["let the administrator act for it"] = sql.SQL("grant {} to current_user").format(role)
-        found["create the database"] = sql.SQL("create database {} owner {}").format(role, role)
+        if admin.info.parameter_status("is_superuser") != "on":
+            grant = sql.SQL("grant {} to current_user").format(role)
+            found["let the administrator act for it"] = grant
+        found["create the database"] = sql.SQL(
+            "create database {} owner {} encoding 'UTF8' template template0"
+        ).format(role, role)
     return found
 
 
@@ -141,14 +154,14 @@ def main():
         "host": {"type": "str", "required": True},
         "port": {"type": "int", "default": 5432},
         "user": {"type": "str", "required": True},
-        "password": {"type": "str", "required": True, "no_log": True},
+        "password": {"type": "str", "default": "", "no_log": True},
         "authority": {"type": "str", "default": ""},
     }
     module = AnsibleModule(
         argument_spec={
             "server": {"type": "dict", "required": True, "options": server},
             "name": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
+            "password": {"type": "str", "default": "", "no_log": True},
         },
         supports_check_mode=True,
     )
@@ -160,20 +173,20 @@ def main():
         with os.fdopen(handle, "w") as file:
             file.write(server["authority"])
         server["authority"] = path
-    seen = look(server, name, module.params["password"])
-    if seen is not None:
-        module.exit_json(changed=False, done=[], **seen)
-    try:
-        with connect(server, "postgres", server["user"], server["password"]) as admin:
-            found = steps(admin, name, module.params["password"])
-            for statement in [] if module.check_mode else found.values():
-                admin.execute(statement)
-    except psycopg.Error as error:
-        module.fail_json(msg=f"Cannot set up {name} on {server['host']}: {error}")
-    seen = look(server, name, module.params["password"]) or {"wal_level": "", "empty": True}
-    module.exit_json(
-        changed=True, done=list(found), diff={"before": [], "after": list(found)}, **seen
-    )
+    password = module.params["password"]
+    seen, found = look(server, name, password) if password else None, {}
+    if seen is None:
+        try:
+            with connect(server, "postgres", server["user"], server["password"]) as admin:
+                found = steps(admin, name, password)
+                for statement in [] if module.check_mode else found.values():
+                    admin.execute(statement)
+        except psycopg.Error as error:
+            module.fail_json(msg=f"Cannot set up {name} on {server['host']}: {error}")
+    if password and found:
+        seen = look(server, name, password) or {"wal_level": "", "empty": True}
+    diff = {"before": [], "after": list(found)}
+    module.exit_json(changed=bool(found), done=list(found), diff=diff, **(seen or {}))
 
 
 if __name__ == "__main__":

@@ -690,7 +690,7 @@ FUNCTIONS = {
         }
     },
     "parameters_result": {
-        "found": {
+        "parameters": {
             "SECRET_KEY": "(secret)",
             "SITE_URL": "https://mustache.example.com",
             "PROXY": "cdn,nginx",

@@ -36,6 +36,23 @@ def shared(seconds: int) -> Callable[[View], View]:
     return decorate
 
 
+# Of a page that is the same for everybody, while many ask for it at once: a cache on the way gives
+# them one answer for some seconds. No browser does, so that who comes back sees what is new.
+BRIEFLY = "public, max-age=0, s-maxage=5"
+
+
+def briefly(view: View) -> View:
+    """A view whose answers are the same for everybody, and true for some seconds more."""
+
+    @wraps(view)
+    def decorated(*args, **kwargs) -> HttpResponse:
+        response = view(*args, **kwargs)
+        response.kept = BRIEFLY
+        return response
+
+    return decorated
+
+
 # Of what never means other bytes, but may come to mean none: a browser keeps its copy, a cache on
 # the way asks again after a minute. What is deleted must be gone for those who have not seen it.
 FOREVER = f"public, max-age={YEAR}, s-maxage=60, immutable"

@@ -186,8 +186,8 @@ class Project:
         (name,) = [each["Name"] for each in buckets if each["Name"].startswith(begin)]
         return name
 
-    def get(self, path):
-        return requests.get(self.url + path, verify=self.authority, timeout=30)
+    def get(self, path, **cookies):
+        return requests.get(self.url + path, verify=self.authority, timeout=30, cookies=cookies)
 
     def files(self, picture):
         """The bytes of a picture as it came and with its mustaches, as the site gives them."""

@@ -41,6 +41,14 @@ def test_stage_4_from_nothing_to_nothing(project, subtests, tmp_path):
         assert [answer.status_code for answer in answers] == [200, 200]
         assert answers[1].headers["X-Cache"] == "Hit from cloudfront"
 
+    with subtests.test("and answers those who look at the gallery at the same time"):
+        answers = [project.get("/gallery") for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[1].headers["X-Cache"] == "Hit from cloudfront"
+        # Who has brought something shares with nobody, and sees it at once.
+        own = project.get("/gallery", **{"__Host-mustache_session": "somebody"})
+        assert own.headers["X-Cache"] == "Miss from cloudfront"
+
     with subtests.test("--check changes nothing"):
         assert set(changed(project.play("stage4", "--check", "--diff")).values()) == {0}
 

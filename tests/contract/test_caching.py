@@ -107,7 +107,8 @@ def test_what_pages_load_is_kept_for_long(visitor):
         assert again.status_code == 304
 
 
-PAGES = ["/", "/large", "/gallery", "/mine", "/p/{id}", "/info", "/api/docs"]
+SHARED = ["/gallery"]
+PAGES = ["/", "/large", "/mine", "/p/{id}", "/info", "/api/docs"]
 PAGES += ["/admin/", "/admin/login/"]
 PROGRAMS = ["/healthz", "/readyz", "/api/openapi.json", "/api/styles", "/api/pictures"]
 PROGRAMS += ["/api/pictures/{id}", "/mustachify?src=nowhere"]
@@ -127,6 +128,15 @@ def test_nobody_keeps_what_is_for_one_visitor_or_true_now_only(visitor, picture,
     get, head = (visitor.request(method, path.format(**picture)) for method in ("GET", "HEAD"))
     assert kept(get) == kept(head) == {"private", "no-store"}
     assert (head.status_code, head.content) == (get.status_code, b"")
+
+
+@pytest.mark.parametrize("path", SHARED)
+def test_some_pages_are_the_same_for_everybody_who_asks_at_once(visitor, path):
+    get, head = (visitor.request(method, path) for method in ("GET", "HEAD"))
+    for answer in (get, head):
+        assert kept(answer) == {"public", "max-age=0", "s-maxage=5"}, "no browser keeps it"
+        assert "Set-Cookie" not in answer.headers
+        assert "Cookie" not in answer.headers.get("Vary", "")
 
 
 def test_nor_what_is_refused(visitor, picture):

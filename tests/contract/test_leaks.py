@@ -3,7 +3,7 @@
 import pytest
 
 from tests.contract.conftest import new_portrait
-from tests.contract.test_caching import NOT_THERE, PAGES, PROGRAMS
+from tests.contract.test_caching import NOT_THERE, PAGES, PROGRAMS, SHARED
 
 
 @pytest.fixture
@@ -17,7 +17,9 @@ def test_nobody_gets_what_is_anothers(two):
     secrets = [cookie.value for cookie in mine.cookies]
     assert len(secrets) == 2, "a session, and the token of forms"
     ids = [page.rpartition("/")[2] for page in (my_page, other_page)]
-    for path in {each.format(id=name) for each in PAGES + PROGRAMS + NOT_THERE for name in ids}:
+    for path in {
+        each.format(id=name) for each in PAGES + PROGRAMS + SHARED + NOT_THERE for name in ids
+    }:
         for _ in range(2):
             mine.get(path)
         answer = other.get(path)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from service.caching import briefly
 from service.errors import Problem, wants_json
 from service.pictures import intake, owners, paging, styles, uploads, workbench
 from service.pictures.forms import UploadForm
@@ -115,6 +116,7 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @require_safe
+@briefly
 def gallery(request: HttpRequest) -> HttpResponse:
     page = paging.page(records.gallery, request.GET.get("after"), PAGE_SIZE)
     return render(request, "gallery.html", {"page": page, "first": "after" not in request.GET})

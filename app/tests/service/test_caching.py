@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 NOBODY = "private, no-store"
 MEDIA = "public, max-age=31536000, s-maxage=60, immutable"
 # All that anybody but the visitor may keep.
-SHARED = {"media": MEDIA}
+SHARED = {"media": MEDIA, "gallery": "public, max-age=0, s-maxage=5"}
 
 
 @pytest.fixture

@@ -152,6 +152,19 @@ def test_the_app_may_have_the_cdn_forget_pictures_where_it_keeps_them(front, fil
     assert names == (["static"] if front == "cdn" else []) + (["media"] if files == "s3" else [])
 
 
+def test_the_cdn_keeps_apart_whoever_has_a_session_and_shares_what_the_app_lets_it():
+    settings = (ROOT / "app/service/settings.py").read_text()
+    views = (ROOT / "app/service/pictures/views.py").read_text()
+    [session] = re.findall(
+        r'^SESSION_COOKIE_NAME = f"\{HOST if HTTPS else \'\'\}(\w+)"', settings, re.M
+    )
+
+    assert wired("cdn_shared_cookies") == [f"__Host-{session}"]
+    assert wired("cdn_shared_paths") == [
+        f"/{view}" for view in re.findall(r"^@briefly\ndef (\w+)", views, re.M)
+    ]
+
+
 def test_a_key_may_be_in_the_home_directory(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
 

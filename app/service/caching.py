@@ -23,51 +23,28 @@ def share(response: HttpResponse, seconds: int) -> HttpResponse:
     return response
 
 
-def shared(seconds: int) -> Callable[[View], View]:
-    """A view whose answers are the same for everybody."""
+def kept(rule: str) -> Callable[[View], View]:
+    """A view whose answers are the same for everybody, and may be kept by this rule."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def decorated(*args, **kwargs) -> HttpResponse:
-            return share(view(*args, **kwargs), seconds)
+            response = view(*args, **kwargs)
+            response.kept = rule
+            return response
 
         return decorated
 
     return decorate
 
 
-# Of a page that is the same for everybody, while many ask for it at once: a cache on the way gives
-# them one answer for some seconds. No browser does, so that who comes back sees what is new.
-BRIEFLY = "public, max-age=0, s-maxage=5"
-
-
-def briefly(view: View) -> View:
-    """A view whose answers are the same for everybody, and true for some seconds more."""
-
-    @wraps(view)
-    def decorated(*args, **kwargs) -> HttpResponse:
-        response = view(*args, **kwargs)
-        response.kept = BRIEFLY
-        return response
-
-    return decorated
-
-
 # Of what never means other bytes, but may come to mean none: a browser keeps its copy, a cache on
 # the way asks again after a minute. What is deleted must be gone for those who have not seen it.
 FOREVER = f"public, max-age={YEAR}, s-maxage=60, immutable"
-
-
-def forever(view: View) -> View:
-    """A view whose addresses never mean other bytes."""
-
-    @wraps(view)
-    def decorated(*args, **kwargs) -> HttpResponse:
-        response = view(*args, **kwargs)
-        response.kept = FOREVER
-        return response
-
-    return decorated
+forever = kept(FOREVER)
+# Of a page that many ask for at once: a cache on the way gives them one answer for some seconds. No
+# browser keeps it, so that who comes back sees what is new.
+briefly = kept("public, max-age=0, s-maxage=5")
 
 
 class CachingMiddleware:

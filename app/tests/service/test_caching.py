@@ -160,14 +160,14 @@ def ruled(view) -> str:
     return caching.CachingMiddleware(view)(RequestFactory().get("/")).headers["Cache-Control"]
 
 
-@caching.shared(60)
+@caching.briefly
 def for_everybody(request) -> HttpResponse:
     return HttpResponse("the same")
 
 
 def test_a_view_that_says_it_itself_is_not_heard():
     """A header is not a declaration: a library's view may bring one."""
-    assert ruled(for_everybody) == "public, max-age=60"
+    assert ruled(for_everybody) == SHARED["gallery"]
     assert ruled(lambda _: HttpResponse(headers={"Cache-Control": "public"})) == NOBODY
 
 

@@ -131,7 +131,8 @@ table inet {name} {{
         iifname != {ours} oifname != {ours} accept
         ip saddr @isolated drop
         ip daddr @isolated drop
-{leave}{enter}        ct state established,related accept
+        iifname {ours} oifname != "lc*" ip saddr != @internet reject with icmpx type admin-prohibited
+{_edge(ours)}{leave}{enter}        ct state established,related accept
         iifname {ours} jump from_host
         iifname != {ours} drop
         oifname {ours} jump to_host
@@ -141,7 +142,6 @@ table inet {name} {{
 {_vpcs(ours, interfaces)}        ip saddr vmap {{ {_verdicts("out", interfaces)} }}
         oifname {ours} return
         oifname "lc*" drop
-        ip saddr != @internet reject with icmpx type admin-prohibited
     }}
     chain to_host {{
         ip daddr vmap {{ {_verdicts("in", interfaces)} }}
@@ -161,6 +161,7 @@ table inet {name} {{
         ip daddr @isolated drop
         meta mark {PLATFORM_MARK:#x} ct mark set {PLATFORM_MARK:#x} accept
         ct direction reply accept
+        ct status dnat ip daddr != @open drop
 {enter}        ct state established,related accept
         ct status & dnat == 0 reject with icmpx type admin-prohibited
         jump to_host
@@ -181,6 +182,16 @@ def present(cloud_id: str) -> bool:
     return shell.succeeds("nft", "list", "table", "inet", table_name(cloud_id))
 
 
+def _edge(ours: str) -> str:
+    """The lines between hosts and the edge, which is the internet to them. As the line for all of
+    the internet they stand before what is established: security groups know connections, routes
+    do not."""
+    return (
+        f"        oifname {ours} ip saddr @edge ip daddr != @open ct direction original drop\n"
+        f"        oifname {ours} ip daddr @edge ip saddr != @edge ip saddr != @internet drop\n"
+    )
+
+
 def _vpcs(ours: str, interfaces: Iterable[Interface]) -> str:
     """The lines that keep hosts of different VPCs apart; the edge is the world to all of them."""
     vpcs: dict[str, list[str]] = {}
@@ -188,15 +199,10 @@ def _vpcs(ours: str, interfaces: Iterable[Interface]) -> str:
         if not each.edge:
             vpcs.setdefault(each.vpc, []).append(each.address)
     members = [f"{{ {', '.join(addresses)} }}" for addresses in vpcs.values()]
-    lines = [
-        f"oifname {ours} ip saddr @edge ip daddr != @open drop",
-        f"oifname {ours} ip daddr @edge ip saddr != @edge ip saddr != @internet drop",
-        *(
-            f"oifname {ours} ip saddr {each} ip daddr != {each} ip daddr != @edge drop"
-            for each in members
-        ),
-    ]
-    return "".join(f"        {line}\n" for line in lines)
+    return "".join(
+        f"        oifname {ours} ip saddr {each} ip daddr != {each} ip daddr != @edge drop\n"
+        for each in members
+    )
 
 
 def _chains(interface: Interface) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -345,6 +346,25 @@ def test_a_private_subnet_has_no_way_out_and_no_way_in(cloud, launch, host, site
         "ssh", inside["InstanceId"], "curl", "-s", "-m", "3", "http://deb.debian.org", check=False
     )
     assert way_out.returncode != 0
+
+
+def test_a_subnet_that_loses_its_route_loses_what_is_under_way(cloud, host, site):
+    ec2, address = cloud.client("ec2"), host["PublicIpAddress"]
+    of_it = [{"Name": "association.subnet-id", "Values": [site.public]}]
+    [table] = ec2.describe_route_tables(Filters=of_it)["RouteTables"]
+    [association] = [each["RouteTableAssociationId"] for each in table["Associations"]]
+    assert wait_until(lambda: opens(address, 22))
+    with socket.create_connection((address, 22), timeout=3) as talk:
+        assert talk.recv(99).startswith(b"SSH-2.0")
+        ec2.disassociate_route_table(AssociationId=association)
+        try:
+            assert wait_until(lambda: not opens(address, 22))
+            talk.sendall(b"SSH-2.0-test\r\n")
+            with pytest.raises(TimeoutError):
+                talk.recv(99)
+        finally:
+            ec2.associate_route_table(RouteTableId=table["RouteTableId"], SubnetId=site.public)
+    assert wait_until(lambda: opens(address, 22))
 
 
 def test_another_vpc_is_out_of_reach_whatever_its_groups_say(cloud, launch, host):

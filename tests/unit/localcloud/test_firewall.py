@@ -123,10 +123,24 @@ def test_the_edge_reaches_what_is_public_and_is_reached_by_who_has_a_way_out():
     assert "set open { type ipv4_addr; elements = { 10.0.0.4, 198.18.0.2 } }" in text
     assert "set edge { type ipv4_addr; elements = { 198.18.0.2 } }" in text
     lines = [line.strip() for line in chain(text, "from_host")]
-    assert 'oifname "lcbeef*" ip saddr @edge ip daddr != @open drop' in lines
-    assert 'oifname "lcbeef*" ip daddr @edge ip saddr != @edge ip saddr != @internet drop' in lines
     members = "{ 10.0.0.4, 10.0.0.5 }"
     assert (
         f'oifname "lcbeef*" ip saddr {members} ip daddr != {members} ip daddr != @edge drop'
         in lines
     )
+
+
+def test_a_way_to_the_internet_that_ends_ends_for_what_is_under_way():
+    """Of connections security groups know, and routes do not."""
+    forward, output = (
+        [line.strip() for line in chain(script(), name)] for name in ("forward", "output")
+    )
+    before = forward[: forward.index("ct state established,related accept")]
+    assert before[-3:] == [
+        'iifname "lcbeef*" oifname != "lc*" ip saddr != @internet '
+        "reject with icmpx type admin-prohibited",
+        'oifname "lcbeef*" ip saddr @edge ip daddr != @open ct direction original drop',
+        'oifname "lcbeef*" ip daddr @edge ip saddr != @edge ip saddr != @internet drop',
+    ]
+    before = output[: output.index("ct state established,related accept")]
+    assert before[-1] == "ct status dnat ip daddr != @open drop"

@@ -373,3 +373,48 @@ def test_what_would_be_ignored_is_refused(tables, make):
     ):
         with pytest.raises(ClientError, match="would be ignored"):
             make(**option)
+
+
+# --- scans ------------------------------------------------------------------------------------
+def scanned(tables, **about):
+    """Keys of all pages, which are small."""
+    pages = tables.get_paginator("scan").paginate(
+        TableName="rows", PaginationConfig={"PageSize": 7}, **about
+    )
+    return [(each["pk"]["S"], each["sk"]["N"]) for page in pages for each in page["Items"]]
+
+
+def test_a_scan_goes_on_where_its_page_ended_in_whole_and_in_segments(tables):
+    tables.create_table(
+        TableName="rows",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )
+    # Numbers are no text: 9 comes before 10.
+    keys = sorted((f"p{first}", second) for first in range(5) for second in range(8, 8 + first * 5))
+    for first, second in keys:
+        tables.put_item(TableName="rows", Item={"pk": {"S": first}, "sk": {"N": str(second)}})
+
+    assert scanned(tables) == [(first, str(second)) for first, second in keys]
+    parts = [scanned(tables, Segment=each, TotalSegments=3) for each in range(3)]
+    assert sum(map(len, parts)) == len(keys)
+    assert sorted(sum(parts, [])) == sorted((first, str(second)) for first, second in keys)
+    assert not {pk for pk, _ in parts[0]} & {pk for pk, _ in parts[1] + parts[2]}
+
+
+def test_a_scan_goes_on_though_what_ended_its_page_is_gone(tables, make):
+    table = make()
+    for each in "abcdef":
+        put(tables, each)
+    page = tables.scan(TableName=table, Limit=3)
+    tables.delete_item(TableName=table, Key=page["LastEvaluatedKey"])
+
+    rest = tables.scan(TableName=table, ExclusiveStartKey=page["LastEvaluatedKey"])
+    assert [each["id"]["S"] for each in rest["Items"]] == ["d", "e", "f"]

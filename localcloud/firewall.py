@@ -131,8 +131,7 @@ table inet {name} {{
         iifname != {ours} oifname != {ours} accept
         ip saddr @isolated drop
         ip daddr @isolated drop
-        iifname {ours} oifname != "lc*" ip saddr != @internet reject with icmpx type admin-prohibited
-{_edge(ours)}{leave}{enter}        ct state established,related accept
+{_ways_out(ours)}{leave}{enter}        ct state established,related accept
         iifname {ours} jump from_host
         iifname != {ours} drop
         oifname {ours} jump to_host
@@ -182,11 +181,12 @@ def present(cloud_id: str) -> bool:
     return shell.succeeds("nft", "list", "table", "inet", table_name(cloud_id))
 
 
-def _edge(ours: str) -> str:
-    """The lines between hosts and the edge, which is the internet to them. As the line for all of
-    the internet they stand before what is established: security groups know connections, routes
-    do not."""
+def _ways_out(ours: str) -> str:
+    """The lines between hosts and the internet, the edge among it. They stand before what is
+    established: security groups know connections, routes do not."""
     return (
+        f'        iifname {ours} oifname != "lc*" ip saddr != @internet '
+        "reject with icmpx type admin-prohibited\n"
         f"        oifname {ours} ip saddr @edge ip daddr != @open ct direction original drop\n"
         f"        oifname {ours} ip daddr @edge ip saddr != @edge ip saddr != @internet drop\n"
     )

@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pytest
 from botocore.exceptions import ClientError
@@ -404,9 +405,8 @@ def test_a_scan_goes_on_where_its_page_ended_in_whole_and_in_segments(tables):
 
     assert scanned(tables) == [(first, str(second)) for first, second in keys]
     parts = [scanned(tables, Segment=each, TotalSegments=3) for each in range(3)]
-    assert sum(map(len, parts)) == len(keys)
-    assert sorted(sum(parts, [])) == sorted((first, str(second)) for first, second in keys)
-    assert not {pk for pk, _ in parts[0]} & {pk for pk, _ in parts[1] + parts[2]}
+    assert sorted(chain(*parts)) == sorted((first, str(second)) for first, second in keys)
+    assert sum(len({pk for pk, _ in part}) for part in parts) == len({pk for pk, _ in keys})
 
 
 def test_a_scan_goes_on_though_what_ended_its_page_is_gone(tables, make):

@@ -125,11 +125,23 @@ class Project:
         ec2, iam = self.cloud.client("ec2"), self.cloud.client("iam")
         own = [{"Name": "tag:Environment", "Values": [self.name]}]
         zones = self.cloud.client("route53").list_hosted_zones()["HostedZones"]
+        cloudfront = self.cloud.client("cloudfront")
+        caching = cloudfront.list_cache_policies(Type="custom")["CachePolicyList"]
+        headers = cloudfront.list_response_headers_policies(Type="custom")
+        headers = headers["ResponseHeadersPolicyList"]
         by_name = [
             *(each["RoleName"] for each in iam.list_roles()["Roles"]),
             *(
                 each["InstanceProfileName"]
                 for each in iam.list_instance_profiles()["InstanceProfiles"]
+            ),
+            *(
+                each["CachePolicy"]["CachePolicyConfig"]["Name"]
+                for each in caching.get("Items", [])
+            ),
+            *(
+                each["ResponseHeadersPolicy"]["ResponseHeadersPolicyConfig"]["Name"]
+                for each in headers.get("Items", [])
             ),
         ]
         return [

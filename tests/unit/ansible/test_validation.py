@@ -78,6 +78,34 @@ def test_rows_in_dynamodb_leave_no_database_for_anything_else(validate):
     assert "leaves no database, but sessions, cache would be in one" in refused
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"web_count": 2}, ["db_provider=instance is a database on the one web host"]),
+        ({"compute": "group"}, ["only a balancer knows them", "on the one web host"]),
+        (
+            {"compute": "functions", "stores": {"sessions": "elasticache"}},
+            ["Functions are in no network", "Sessions at elasticache have their copies"],
+        ),
+        (
+            {"stores": {"cache": "dynamodb"}, "web_count": 2},
+            ["Counters in DynamoDB are in a table", "on the one web host"],
+        ),
+        ({"stores": {"cache": "elasticache"}}, ["A cache at elasticache is in two zones"]),
+    ],
+)
+def test_all_that_contradicts_itself_is_refused_at_once(validate, values, said):
+    refused = validate(
+        site_domain="m.example.com",
+        operator_cidrs=["192.0.2.1/32"],
+        ssh_key_generated=True,
+        my_values=values,
+    )
+
+    assert [each for each in said if each not in refused] == []
+    assert "AWS does not know who you are" not in refused
+
+
 def test_a_mistyped_variable_is_refused_by_name(validate):
     assert "No role has web_cuont." in validate(web_cuont="2")
 

@@ -20,6 +20,8 @@ ENVIRONMENT = "ladder"
 # Faster than one client may go; its limit is for visitors, and all of ours share an address.
 NO_LIMIT = {"app_settings": {"UPLOAD_RATE": "0/60", "WORK_RATE": "0/60"}}
 CACHED_SESSIONS = {"stores": {"sessions": "elasticache"}}
+# What stage 5 has. Where RDS gets it on the way, its standby takes over, and requests are refused.
+LARGER_DATABASE = {"db_instance_class": "db.t4g.medium"}
 # What the local cloud has from the start.
 OF_THE_CLOUD = ("certificate authority", "AMI")
 # As AWS does, it names an instance for an hour after its end.
@@ -85,8 +87,11 @@ CLIMBS = {
         [to(1), to(4, refused=10, db_provider="dynamodb"), to(1, refused=10), DESTROY],
         200,
     ),
-    "elastic": ([to(4), to(5), to(4), DESTROY], 200),
-    "straight-to-elastic": ([to(3), to(5), to(1, refused=10), DESTROY], 200),
+    "elastic": (
+        [to(4, my_values=LARGER_DATABASE), to(5), to(4, my_values=LARGER_DATABASE), DESTROY],
+        200,
+    ),
+    "straight-to-elastic": ([to(3), to(5, down=10), to(1, refused=10), DESTROY], 200),
     "serverless": ([to(4), to(6, refused=10), to(4, refused=10), DESTROY], 200),
     # Given up once, then cut at every step, there and back.
     "cut-off": (

@@ -42,9 +42,10 @@ def test_stage_4_from_nothing_to_nothing(project, subtests, tmp_path):
         assert answers[1].headers["X-Cache"] == "Hit from cloudfront"
 
     with subtests.test("and answers those who look at the gallery at the same time"):
-        answers = [project.get("/gallery") for _ in range(2)]
-        assert [answer.status_code for answer in answers] == [200, 200]
-        assert answers[1].headers["X-Cache"] == "Hit from cloudfront"
+        # Of three the copy may end before one.
+        answers = [project.get("/gallery") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        assert "Hit from cloudfront" in [answer.headers["X-Cache"] for answer in answers[1:]]
         # Who has brought something shares with nobody, and sees it at once.
         own = project.get("/gallery", **{"__Host-mustache_session": "somebody"})
         assert own.headers["X-Cache"] == "Miss from cloudfront"

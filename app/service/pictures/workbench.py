@@ -19,10 +19,12 @@ LIMITS = mustache.Limits(bytes=settings.MAX_UPLOAD_BYTES)
 TOO_LARGE = (mustache.TooManyBytes, mustache.TooManyPixels)
 # Waiting and work together: a CDN gives up after 30.
 MOST_SECONDS = 20
+# Whoever else has a place: what waits is an upload in memory, not yet a picture.
+MOST_WAITING = admission.PLACES - 1
 
 
 class Turn:
-    """Who works on a picture in this process: one thread, and at most one more waits for it.
+    """Who works on a picture in this process: one thread, while a few wait for it.
 
     A picture of 300 kB can take 300 MB to work on. Four at once would take a small host's memory,
     and be ready no sooner: there is a process for each core.
@@ -32,7 +34,7 @@ class Turn:
         self.changed = threading.Condition()
         self.worker: int | None = None
         self.depth = 0
-        self.someone_waits = False
+        self.waiting = 0
         self.deadline = 0.0
 
     @contextmanager
@@ -48,21 +50,21 @@ class Turn:
         deadline = time.monotonic() + MOST_SECONDS
         with self.changed:
             if self.worker != threading.get_ident():
-                if self.worker is not None or self.someone_waits:
+                if self.worker is not None:
                     self.wait(deadline)
                 self.worker, self.deadline = threading.get_ident(), deadline
             self.depth += 1
 
     def wait(self, deadline: float) -> None:
-        if self.someone_waits:
+        if self.waiting >= MOST_WAITING:
             raise admission.busy()
-        self.someone_waits = True
+        self.waiting += 1
         try:
             seconds = deadline - time.monotonic()
             if not self.changed.wait_for(lambda: self.worker is None, seconds):
                 raise admission.busy()
         finally:
-            self.someone_waits = False
+            self.waiting -= 1
 
     def give_back(self) -> None:
         with self.changed:

@@ -1,4 +1,4 @@
-"""A process works on one picture at a time, one more may wait, and pages wait for neither."""
+"""A process works on one picture at a time, two more may wait, and pages wait for none of them."""
 
 import io
 import threading
@@ -45,17 +45,17 @@ def work(monkeypatch) -> Work:
 
 
 @pytest.fixture
-def waits(monkeypatch) -> threading.Event:
-    """Set as soon as somebody waits for the turn."""
-    event = threading.Event()
+def waits(monkeypatch) -> threading.Semaphore:
+    """Released by each that waits for the turn."""
+    begun = threading.Semaphore(0)
     real = workbench.turn.changed.wait_for
 
     def wait_for(*arguments):
-        event.set()
+        begun.release()
         return real(*arguments)
 
     monkeypatch.setattr(workbench.turn.changed, "wait_for", wait_for)
-    return event
+    return begun
 
 
 def assert_busy(problem: Problem) -> None:
@@ -64,19 +64,20 @@ def assert_busy(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("worked", [workbench.mustachify, make])
-def test_one_works_one_waits_and_the_next_is_sent_away(work, waits, face, worked):
-    with ThreadPoolExecutor(2) as pool:
+def test_one_works_others_wait_and_the_next_is_sent_away(work, waits, face, worked):
+    with ThreadPoolExecutor(admission.PLACES) as pool:
         first = pool.submit(worked, face, "walrus")
         assert work.begun.acquire(timeout=20)
-        second = pool.submit(worked, face, "walrus")
-        assert waits.wait(20)
+        others = [pool.submit(worked, face, "walrus") for _ in range(admission.PLACES - 1)]
+        for _ in others:
+            assert waits.acquire(timeout=20)
         for _ in range(3):
             with pytest.raises(Problem) as refused:
                 worked(face, "walrus")
             assert_busy(refused.value)
-        work.may_end.release(2)
-        assert first.result(20)
-        assert second.result(20)
+        work.may_end.release(admission.PLACES)
+        for each in (first, *others):
+            assert each.result(20)
     assert work.most == 1
     work.may_end.release()
     assert worked(face, "walrus")
@@ -92,7 +93,7 @@ def test_who_waits_too_long_is_told_to_come_back(monkeypatch, work, face):
         assert_busy(refused.value)
         work.may_end.release()
         assert first.result(20).faces
-    assert not workbench.turn.someone_waits
+    assert not workbench.turn.waiting
 
 
 def test_work_has_a_deadline(monkeypatch, face):

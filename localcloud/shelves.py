@@ -37,6 +37,14 @@ class Shelf(dict):
         """The entries as moto's own class holds them."""
         return dict(self)
 
+    def entry(self, key):
+        """What is there to write of a key; nothing is as good as none."""
+        return dict.get(self, key)
+
+    def put(self, key, entry) -> None:
+        """Take what was written."""
+        dict.__setitem__(self, key, entry)
+
     @staticmethod
     def row(key) -> str:
         """The name of an entry's row."""
@@ -64,10 +72,10 @@ class Store:
             )
         for name, value in rows:
             key, entry = self._unpickled(value)
-            dict.__setitem__(shelf, key, entry)
+            shelf.put(key, entry)
             shelf.written[name] = key, _digest(value)
 
-    def write(self, shelves: Iterable[Shelf], value_of=lambda shelf, key: shelf[key],
+    def write(self, shelves: Iterable[Shelf], value_of=lambda shelf, key: shelf.entry(key),
               remembered: Set[str] = frozenset()) -> None:  # fmt: skip
         """Write what changed, all of it or nothing; returns when it is on the disk.
 
@@ -147,7 +155,7 @@ class Store:
     def _rows(self, shelf: Shelf, value_of) -> Iterator[tuple]:
         for key in shelf.changed:
             name = shelf.row(key)
-            if not dict.__contains__(shelf, key) or not dict.__getitem__(shelf, key):
+            if not shelf.entry(key):
                 if name in shelf.written:
                     yield name, None, key
                 continue

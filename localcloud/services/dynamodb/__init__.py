@@ -70,7 +70,6 @@ class DynamoDb(Service):
             self.shelve()
             self.cloud.store.write(
                 self.shelves(),
-                lambda items, key: dict.__getitem__(items, key),
                 remembered={table.items.uid for table in self.tables() if remembered(table)},
             )
 

@@ -72,11 +72,11 @@ class Backups(Service):
         if not body.get("SourceTableName"):
             body["SourceTableName"] = (body.get("SourceTableArn") or "").rpartition("/")[2]
         source = backend.tables.get(body["SourceTableName"])
-        entries = self._then(source, body) if source is not None else None
+        rows = self._then(source, body) if source is not None else None
         answer = original(handler)  # its errors are for what is not there
         restored = backend.get_table(body["TargetTableName"])
-        if entries is not None:
-            restored.items = Items(entries=entries)
+        if rows is not None:
+            restored.items = Items.of_rows(rows)
         return self._restored(answer, handler, source)
 
     def reconcile(self) -> None:
@@ -94,7 +94,7 @@ class Backups(Service):
                 self.cloud.store.forget_before(table.items, _earliest(table))
 
     def _then(self, source: Table, body: dict) -> dict | None:
-        """A table's entries at the moment that is asked for; None for now."""
+        """A table's rows at the moment that is asked for; None for now."""
         if not remembered(source):
             raise JsonRESTError(
                 f"{ERROR}PointInTimeRecoveryUnavailableException",

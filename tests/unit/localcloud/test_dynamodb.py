@@ -1,8 +1,9 @@
 """Tables keep what DynamoDB promises: one winner, expiry, throughput, backups."""
 
+import sqlite3
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -14,6 +15,7 @@ from localcloud.faults import FaultError
 from localcloud.services.cloudwatch.sources.tables import TableMetrics
 from localcloud.services.dynamodb.backups import Backups
 from localcloud.services.dynamodb.expiry import Expiry
+from localcloud.state import pickled
 
 SESSIONS = {
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
@@ -376,7 +378,136 @@ def test_what_would_be_ignored_is_refused(tables, make):
             make(**option)
 
 
-# --- scans ------------------------------------------------------------------------------------
+# --- a row for each item ------------------------------------------------------------------------
+ROWS = {
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "N"},
+    ],
+    "KeySchema": [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ],
+}
+
+
+def row(first, second, **more):
+    return item("", **more) | {"pk": {"S": first}, "sk": {"N": str(second)}}
+
+
+def rows_there(tables, name="rows"):
+    found = tables.scan(TableName=name, ConsistentRead=True)["Items"]
+    return {(each["pk"]["S"], each["sk"]["N"]): each["n"]["N"] for each in found}
+
+
+def stored(cloud):
+    with closing(sqlite3.connect(cloud.store.path)) as database:
+        return dict(database.execute("SELECT name, value FROM entries"))
+
+
+def test_what_is_changed_of_a_partition_is_one_row(make_cloud, cloud, tables, make):
+    make("rows", **ROWS)
+    for number in range(5):
+        tables.put_item(TableName="rows", Item=row("p", number, n=0))
+    before = stored(cloud)
+    tables.update_item(
+        TableName="rows",
+        Key={"pk": {"S": "p"}, "sk": {"N": "3.0"}},  # the same number
+        UpdateExpression="SET n = :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+    tables.get_item(TableName="rows", Key={"pk": {"S": "p"}, "sk": {"N": "1"}})
+    after = stored(cloud)
+    assert len(after) == len(before) == 5
+    assert sum(after[name] != before[name] for name in before) == 1
+
+    tables.delete_item(TableName="rows", Key={"pk": {"S": "p"}, "sk": {"N": "0"}})
+    make_cloud(cloud.engine, cloud.network, cloud.storage)
+    tables = client("dynamodb")
+    left = {("p", "1"): "0", ("p", "2"): "0", ("p", "3"): "1", ("p", "4"): "0"}
+    assert rows_there(tables) == left
+
+
+def test_no_two_items_have_the_same_row(cloud, tables, make):
+    names = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
+    make("rows", **ROWS | {"AttributeDefinitions": names})
+    for first, second in (("a", "b S c"), ("a S b", "c"), ("a 1", "S c")):
+        tables.put_item(TableName="rows", Item={"pk": {"S": first}, "sk": {"S": second}})
+    assert len(stored(cloud)) == 3
+
+
+def test_a_failed_transaction_leaves_a_partition_as_it_was(tables, make):
+    make("rows", **ROWS)
+    tables.put_item(TableName="rows", Item=row("p", 1, n=1))
+    changes = [
+        {"Put": {"TableName": "rows", "Item": row("p", 1, n=2)}},
+        {"Put": {"TableName": "rows", "Item": row("q", 1, n=2)}},
+        {
+            "Put": {
+                "TableName": "rows",
+                "Item": row("p", 3),
+                "ConditionExpression": "attribute_exists(pk)",
+            }
+        },
+    ]
+    assert code(tables.transact_write_items, TransactItems=changes) == (
+        "TransactionCanceledException"
+    )
+    assert rows_there(tables) == {("p", "1"): "1"}
+
+
+def test_partitions_are_restored_as_they_were(tables, make):
+    make("rows", **ROWS)
+    tables.update_continuous_backups(
+        TableName="rows",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    for number in (1, 2):
+        tables.put_item(TableName="rows", Item=row("p", number, n=1))
+    time.sleep(1.05 - time.time() % 1)  # moments are whole seconds
+    moment = datetime.now(UTC)
+    tables.put_item(TableName="rows", Item=row("p", 2, n=2))
+    tables.put_item(TableName="rows", Item=row("q", 1, n=2))
+    tables.delete_item(TableName="rows", Key={"pk": {"S": "p"}, "sk": {"N": "1"}})
+    tables.restore_table_to_point_in_time(
+        SourceTableName="rows", TargetTableName="then", RestoreDateTime=moment
+    )
+    backup = tables.create_backup(TableName="rows", BackupName="now")["BackupDetails"]
+    tables.restore_table_from_backup(TargetTableName="now", BackupArn=backup["BackupArn"])
+    tables.put_item(TableName="now", Item=row("p", 7, n=7))
+
+    assert rows_there(tables, "then") == {("p", "1"): "1", ("p", "2"): "1"}
+    assert rows_there(tables, "now") == {("p", "2"): "2", ("q", "1"): "2", ("p", "7"): "7"}
+    assert rows_there(tables) == {("p", "2"): "2", ("q", "1"): "2"}
+
+
+def test_partitions_that_were_a_row_each_become_rows_of_items(make_cloud, cloud, tables, make):
+    """As a local cloud of before has written them."""
+    make("rows", **ROWS)
+    make()
+    put(tables, "a", n=1)
+    for number in range(3):
+        tables.put_item(TableName="rows", Item=row("p", number, n=number))
+    backend = cloud.backend("dynamodb")
+    with closing(sqlite3.connect(cloud.store.path)) as database, database:
+        database.execute("DELETE FROM entries")
+        for table in backend.tables.values():
+            for key, entry in table.items.plain().items():
+                name = f"{key.type} {key.value}"
+                database.execute(
+                    "INSERT INTO entries VALUES (?, ?, ?)",
+                    (table.items.uid, name, pickled((key, entry))),
+                )
+    after = make_cloud(cloud.engine, cloud.network, cloud.storage)
+    tables = client("dynamodb")
+    put(tables, "b", n=2)
+    assert rows_there(tables) == {("p", "0"): "0", ("p", "1"): "1", ("p", "2"): "2"}
+    assert set(there(tables)) == {"a", "b"}
+    after.settle()
+    assert len(stored(after)) == 5
+
+
+# --- reads ------------------------------------------------------------------------------------
 def scanned(tables, **about):
     """Keys of all pages, which are small."""
     pages = tables.get_paginator("scan").paginate(
@@ -385,19 +516,8 @@ def scanned(tables, **about):
     return [(each["pk"]["S"], each["sk"]["N"]) for page in pages for each in page["Items"]]
 
 
-def test_a_scan_goes_on_where_its_page_ended_in_whole_and_in_segments(tables):
-    tables.create_table(
-        TableName="rows",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "N"},
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
+def test_a_scan_goes_on_where_its_page_ended_in_whole_and_in_segments(tables, make):
+    make("rows", **ROWS)
     # Numbers are no text: 9 comes before 10.
     keys = sorted((f"p{first}", second) for first in range(5) for second in range(8, 8 + first * 5))
     for first, second in keys:
@@ -418,3 +538,40 @@ def test_a_scan_goes_on_though_what_ended_its_page_is_gone(tables, make):
 
     rest = tables.scan(TableName=table, ExclusiveStartKey=page["LastEvaluatedKey"])
     assert [each["id"]["S"] for each in rest["Items"]] == ["d", "e", "f"]
+
+
+def test_a_query_finds_its_partition_and_what_an_index_has_in_order(tables, make):
+    """Page by page, both ways."""
+    by_n = {
+        "IndexName": "by-n",
+        "KeySchema": [
+            {"AttributeName": "kind", "KeyType": "HASH"},
+            {"AttributeName": "n", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    more = [
+        {"AttributeName": "kind", "AttributeType": "S"},
+        {"AttributeName": "n", "AttributeType": "N"},
+    ]
+    make("rows", **ROWS | {"AttributeDefinitions": [*ROWS["AttributeDefinitions"], *more]},
+         GlobalSecondaryIndexes=[by_n])  # fmt: skip
+    for number in (10, 9, 2, 33, 1):
+        for first in "pq":
+            tables.put_item(TableName="rows", Item=row(first, number, n=100 - number, kind="x"))
+
+    def queried(**about):
+        pages = tables.get_paginator("query").paginate(
+            TableName="rows", PaginationConfig={"PageSize": 2}, **about
+        )
+        return [(each["pk"]["S"], int(each["sk"]["N"])) for page in pages for each in page["Items"]]
+
+    of_p = {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}}
+    assert queried(**of_p) == [("p", number) for number in (1, 2, 9, 10, 33)]
+    assert queried(**of_p, ScanIndexForward=False) == [("p", each) for each in (33, 10, 9, 2, 1)]
+    of_x = {"KeyConditionExpression": "kind = :x", "ExpressionAttributeValues": {":x": {"S": "x"}}}
+    found = queried(IndexName="by-n", **of_x)
+    assert [number for _, number in found] == [33, 33, 10, 10, 9, 9, 2, 2, 1, 1]
+    assert len(set(found)) == 10
+    none = {":p": {"S": "nowhere"}}
+    assert queried(KeyConditionExpression="pk = :p", ExpressionAttributeValues=none) == []

@@ -85,28 +85,37 @@ class ActionModule(builtin()):
 
 def run_forked(found, arguments, environment, folder):
     """Run a module to its end; return what a command would: rc, stdout, stderr."""
-    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+    ours, its = os.pipe()  # never a file: there may be secrets in an answer
+    with (
+        os.fdopen(ours, encoding="utf-8", errors="replace") as answer,
+        tempfile.TemporaryFile("w+") as complaints,
+    ):
         process = FORK.Process(
-            target=run, args=(found, arguments, environment, folder, stdout, stderr)
+            target=run, args=(found, arguments, environment, folder, its, complaints.fileno())
         )
         process.start()
+        os.close(its)
         try:
+            stdout = answer.read()
             process.join()
         finally:
             process.kill()  # nothing to kill, but where the task has run out of its time
-        answer = {"rc": process.exitcode}
-        for name, file in (("stdout", stdout), ("stderr", stderr)):
-            file.seek(0)
-            answer[name] = file.read()
-            answer[f"{name}_lines"] = answer[name].splitlines()
-        return answer
+        complaints.seek(0)
+        stderr = complaints.read()
+    return {
+        "rc": process.exitcode,
+        "stdout": stdout,
+        "stdout_lines": stdout.splitlines(),
+        "stderr": stderr,
+        "stderr_lines": stderr.splitlines(),
+    }
 
 
 def run(found, arguments, environment, folder, stdout, stderr):
     """Be the module, as AnsiballZ has it on a host."""
-    sys.stdout, sys.stderr = stdout, stderr
-    os.dup2(stdout.fileno(), 1)
-    os.dup2(stderr.fileno(), 2)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
     os.environ.update({name: str(value) for name, value in environment.items()})
     os.chdir(folder)
     # Warnings go into the result, not to the display of a controller.

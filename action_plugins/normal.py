@@ -100,6 +100,7 @@ def run_forked(found, arguments, environment, folder):
             process.join()
         finally:
             process.kill()  # nothing to kill, but where the task has run out of its time
+            process.join()
         complaints.seek(0)
         stderr = complaints.read()
     return {

@@ -575,3 +575,23 @@ def test_a_query_finds_its_partition_and_what_an_index_has_in_order(tables, make
     assert len(set(found)) == 10
     none = {":p": {"S": "nowhere"}}
     assert queried(KeyConditionExpression="pk = :p", ExpressionAttributeValues=none) == []
+
+
+def test_attributes_come_as_they_were_put(tables, make):
+    make()
+    given = {
+        "id": {"S": "a"},
+        "empty": {"S": ""},
+        "number": {"N": "12.50"},
+        "yes": {"BOOL": True},
+        "none": {"NULL": True},
+        "bytes": {"B": b"\x00\xff"},
+        "texts": {"SS": ["a", "b"]},
+        "numbers": {"NS": ["1", "2"]},
+        "all_bytes": {"BS": [b"\x01"]},
+        "list": {"L": [{"S": "a"}, {"B": b"\x02"}, {"M": {"n": {"N": "1"}}}]},
+        "map": {"M": {"b": {"B": b"\x03"}, "l": {"L": []}}},
+    }
+    tables.put_item(TableName="sessions", Item=given)
+    assert tables.get_item(TableName="sessions", Key=item("a"))["Item"] == given
+    assert tables.scan(TableName="sessions")["Items"] == [given]

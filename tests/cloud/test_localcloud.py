@@ -352,7 +352,12 @@ def test_a_subnet_that_loses_its_route_loses_what_is_under_way(cloud, host, site
     ec2, address = cloud.client("ec2"), host["PublicIpAddress"]
     of_it = [{"Name": "association.subnet-id", "Values": [site.public]}]
     [table] = ec2.describe_route_tables(Filters=of_it)["RouteTables"]
-    [association] = [each["RouteTableAssociationId"] for each in table["Associations"]]
+    # Other tests' subnets may be there too.
+    [association] = [
+        each["RouteTableAssociationId"]
+        for each in table["Associations"]
+        if each.get("SubnetId") == site.public
+    ]
     assert wait_until(lambda: opens(address, 22))
     with socket.create_connection((address, 22), timeout=3) as talk:
         assert talk.recv(99).startswith(b"SSH-2.0")

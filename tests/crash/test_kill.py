@@ -83,7 +83,31 @@ class Items:
         return self.rows.get_item(**wanted)["Item"]["body"]["B"]
 
 
-@pytest.mark.parametrize("kind", [Objects, Items])
+class SortedItems:
+    """All in one partition, each a row of its own on the disk."""
+
+    def __init__(self, calls: Calls):
+        self.rows = calls.rows
+        keys = {"pk": "HASH", "sk": "RANGE"}
+        self.rows.create_table(
+            TableName="sorted",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        )
+
+    def key(self, key: str) -> dict:
+        return {"pk": {"S": "all"}, "sk": {"S": key}}
+
+    def put(self, key: str, body: bytes) -> None:
+        self.rows.put_item(TableName="sorted", Item=self.key(key) | {"body": {"B": body}})
+
+    def get(self, key: str) -> bytes:
+        found = self.rows.get_item(TableName="sorted", Key=self.key(key), ConsistentRead=True)
+        return found["Item"]["body"]["B"]
+
+
+@pytest.mark.parametrize("kind", [Objects, Items, SortedItems])
 def test_nothing_acknowledged_is_lost(cloud, site, moments, kind):
     store = kind(Calls(cloud, site))
     acknowledged: dict[str, bytes] = {}

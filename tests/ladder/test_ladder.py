@@ -76,8 +76,8 @@ CLIMBS = {
     ),
     "thousand-pictures": ([to(1), to(2, refused=10), DESTROY], 1000),
     "lighter": ([to(3), to(4), to(3), DESTROY], 1000),
-    "straight-to-adapt": ([to(1), to(4, refused=10), to(1, refused=10), DESTROY], 200),
-    "cached-sessions": ([to(4), to(4, my_values=CACHED_SESSIONS), to(4), DESTROY], 50),
+    "straight-to-adapt": ([to(1), to(4, refused=10), to(1, refused=10), DESTROY], 1000),
+    "cached-sessions": ([to(4), to(4, my_values=CACHED_SESSIONS), to(4), DESTROY], 1000),
     # Rows turn from a database to tables and back, and counters and all else goes along.
     "rows-to-dynamodb": (
         [to(4), to(4, refused=10, db_provider="dynamodb"), to(4, refused=10), DESTROY],

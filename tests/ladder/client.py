@@ -117,8 +117,11 @@ class Client:
         return owner
 
     def settle(self, pictures: int, visitors: int, per_second: float) -> None:
-        """Start the sessions and bring the first pictures. Raises if the site refuses."""
-        pace = Pace(per_second)
+        """Start the sessions and bring the first pictures, faster than visitors will.
+
+        Raises if the site refuses.
+        """
+        pace = Pace(4 * per_second)
         for _ in range(visitors):
             time.sleep(pace.next())
             self.start_session()

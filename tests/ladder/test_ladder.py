@@ -93,6 +93,7 @@ CLIMBS = {
     ),
     "straight-to-elastic": ([to(3), to(5, down=10), to(1, refused=10), DESTROY], 200),
     "serverless": ([to(4), to(6, refused=10), to(4, refused=10), DESTROY], 200),
+    "straight-to-serverless": ([to(1), to(6, refused=10), to(1, refused=10), DESTROY], 200),
     # Given up once, then cut at every step, there and back.
     "cut-off": (
         [

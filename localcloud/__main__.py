@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from localcloud import client, faults_cli, firewall, image, logsocket, machine, registry
@@ -35,10 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.needs_root:
             machine.become_root(arguments, settings)
             os.umask(0o022)  # hosts see files that are made here
-        if options.alone:
-            with registry.alone(settings.id):
-                return options.run(settings, options) or 0
-        return options.run(settings, options) or 0
+        with registry.alone(settings.id) if options.alone else nullcontext():
+            code = options.run(settings, options) or 0
+        sys.stdout.flush()
+        return code
     except (
         SettingsError, machine.MachineError, CommandError, image.ImageError, FaultError
     ) as error:  # fmt: skip
@@ -46,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # as `| head` does: nobody reads on, and what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _parser() -> argparse.ArgumentParser:

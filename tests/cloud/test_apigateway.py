@@ -16,6 +16,8 @@ from contextlib import closing
 import pytest
 from cloud.conftest import wait_until
 
+from tests import policies
+
 HANDLER = """
 import base64, json, time
 
@@ -43,16 +45,6 @@ def linger(event):
     time.sleep(float(event["queryStringParameters"]["seconds"]))
     return "slept"
 """
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 SITE = "shop.gateway.test"
 SOURCE = "arn:aws:execute-api:us-east-1:123456789012"
 
@@ -61,7 +53,7 @@ SOURCE = "arn:aws:execute-api:us-east-1:123456789012"
 def function(cloud):
     """The ARN of a function that does what the path says."""
     iam, functions = cloud.client("iam"), cloud.client("lambda")
-    role = iam.create_role(RoleName="api-fn", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    role = iam.create_role(RoleName="api-fn", AssumeRolePolicyDocument=policies.FUNCTIONS)["Role"]
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as file:
         file.writestr("app.py", HANDLER)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from cloud.conftest import wait_until
 
+from tests import policies
+
 HANDLER = """
 import json, os, time
 import boto3
@@ -61,16 +63,6 @@ def note(event, context):
 def large(event, context):
     return "x" * (7 << 20)
 """
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 LOGGING = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -78,7 +70,7 @@ LOGGING = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 def function(cloud):
     """A function `shop` on 512 MB that has 5 s; returns its client."""
     iam, functions = cloud.client("iam"), cloud.client("lambda")
-    role = iam.create_role(RoleName="shop-fn", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    role = iam.create_role(RoleName="shop-fn", AssumeRolePolicyDocument=policies.FUNCTIONS)["Role"]
     iam.attach_role_policy(RoleName="shop-fn", PolicyArn=LOGGING)
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as file:

@@ -17,17 +17,9 @@ import requests
 import skimage.data
 from PIL import Image
 
+from tests import policies
+
 ROOT = Path(__file__).resolve().parents[2]
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 RIGHTS = {
     "Version": "2012-10-17",
     "Statement": [
@@ -180,7 +172,7 @@ def app(cloud, package):
         Name="/barber/SECRET_KEY", Value="s3cret" * 10, Type="SecureString"
     )
     iam = cloud.client("iam")
-    role = iam.create_role(RoleName="barber", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    role = iam.create_role(RoleName="barber", AssumeRolePolicyDocument=policies.FUNCTIONS)["Role"]
     iam.put_role_policy(RoleName="barber", PolicyName="app", PolicyDocument=json.dumps(RIGHTS))
     settings = SETTINGS | {"PICTURE_BUCKET_URL": f"{cloud.endpoint}/barber-pictures"}
     for name in ("http", "manage"):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from cloud.conftest import wait_until
 
+from tests import policies
+
 pytestmark = pytest.mark.cloud
 
 INSIDE = Path(__file__).with_name("inside.py")
@@ -22,11 +24,8 @@ def policy(effect="Allow", **statement):
 
 def test_a_host_stores_by_a_narrow_role_and_not_by_its_own(cloud, launch):
     iam, s3, tables = (cloud.client(name) for name in ("iam", "s3", "dynamodb"))
-    trust = policy(Principal={"Service": "ec2.amazonaws.com"}, Action="sts:AssumeRole")
-    iam.create_role(RoleName="stores", AssumeRolePolicyDocument=trust)
-    trust = policy(
-        Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/stores"}, Action="sts:AssumeRole"
-    )
+    iam.create_role(RoleName="stores", AssumeRolePolicyDocument=policies.HOSTS)
+    trust = policies.trust(AWS=f"arn:aws:iam::{ACCOUNT}:role/stores")
     role = iam.create_role(RoleName="stores-app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     iam.put_role_policy(
         RoleName="stores-app", PolicyName="own",

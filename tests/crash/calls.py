@@ -1,25 +1,16 @@
 """Calls that change something, each ready to be made and cut off."""
 
 import io
-import json
 import zipfile
 from contextlib import suppress
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests import policies
+
 DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 AVAILABLE = {"Name": "status", "Values": ["available"]}
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 def package() -> bytes:
@@ -190,7 +181,7 @@ class Calls:
         self.number += 1
         name = f"function-{self.number}"
         with suppress(ClientError):
-            self.iam.create_role(RoleName="crash", AssumeRolePolicyDocument=json.dumps(TRUST))
+            self.iam.create_role(RoleName="crash", AssumeRolePolicyDocument=policies.FUNCTIONS)
         role = self.iam.get_role(RoleName="crash")["Role"]["Arn"]
         return lambda: self.functions.create_function(
             FunctionName=name, Runtime="python3.13", Handler="app.handler", Role=role,

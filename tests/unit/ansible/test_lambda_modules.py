@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import time
 import zipfile
 
@@ -10,19 +9,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests import policies
 from tests.unit.ansible.aws import Failed, stubbed
 
 BUCKET = "shop-packages"
-ASSUME = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 @pytest.fixture
@@ -48,7 +38,7 @@ def packed(text):
 def release(aws):
     """Options of a version whose code is a text."""
     aws["s3"].create_bucket(Bucket=BUCKET)
-    role = aws["iam"].create_role(RoleName="shop", AssumeRolePolicyDocument=json.dumps(ASSUME))
+    role = aws["iam"].create_role(RoleName="shop", AssumeRolePolicyDocument=policies.FUNCTIONS)
 
     def release(text, **more):
         body = packed(text)

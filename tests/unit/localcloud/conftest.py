@@ -18,6 +18,7 @@ from localcloud.engine import EngineError, State
 from localcloud.network import Network
 from localcloud.settings import Settings
 from localcloud.storage import Storage
+from tests import policies
 
 
 class FakeEngine:
@@ -347,12 +348,9 @@ def environments(cloud, monkeypatch):
 @pytest.fixture
 def role(api):
     """A role for functions, which may log."""
-    from unit.localcloud.lambdas import policy, trust
-
     iam = api.client("iam")
-    trusted = trust("lambda.amazonaws.com")
-    made = iam.create_role(RoleName="fn", AssumeRolePolicyDocument=trusted)["Role"]
-    iam.put_role_policy(RoleName="fn", PolicyName="logs", PolicyDocument=policy("logs:*"))
+    made = iam.create_role(RoleName="fn", AssumeRolePolicyDocument=policies.FUNCTIONS)["Role"]
+    iam.put_role_policy(RoleName="fn", PolicyName="logs", PolicyDocument=policies.policy("logs:*"))
     return made["Arn"]
 
 

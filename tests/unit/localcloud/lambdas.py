@@ -12,15 +12,6 @@ from localcloud.services.functions.environment import Outcome
 from localcloud.services.functions.runtime_api import Answer
 
 
-def policy(action: str, **target) -> str:
-    statement = {"Effect": "Allow", "Action": action, **(target or {"Resource": "*"})}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def trust(service: str) -> str:
-    return policy("sts:AssumeRole", Principal={"Service": service})
-
-
 class Environments(list):
     """Those that were started, the latest last; ``.answers`` is what they do next."""
 

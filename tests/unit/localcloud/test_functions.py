@@ -9,7 +9,7 @@ import time
 import zipfile
 
 import pytest
-from unit.localcloud.lambdas import create, error, invoke, package, policy, trust, wait
+from unit.localcloud.lambdas import create, error, invoke, package, wait
 
 from localcloud.services.functions import events, invocations
 from localcloud.services.functions.environment import Outcome
@@ -17,6 +17,7 @@ from localcloud.services.functions.functions import Functions
 from localcloud.services.functions.invocations import Invocations
 from localcloud.services.functions.model import PAYLOAD, UNZIPPED
 from localcloud.services.functions.runtime_api import Answer
+from tests import policies
 
 
 def test_a_function_is_pending_until_its_package_is_unzipped(functions, role, cloud):
@@ -86,9 +87,9 @@ def test_an_empty_vpc_is_none(functions, role):
 
 
 def test_a_role_that_does_not_trust_lambda_is_refused(functions, api):
-    other = api.client("iam").create_role(
-        RoleName="host", AssumeRolePolicyDocument=trust("ec2.amazonaws.com")
-    )["Role"]["Arn"]
+    other = api.client("iam").create_role(RoleName="host", AssumeRolePolicyDocument=policies.HOSTS)[
+        "Role"
+    ]["Arn"]
     assert "cannot be assumed by Lambda" in error(create, functions, other)[2]
 
 
@@ -307,7 +308,7 @@ def test_others_may_invoke_what_the_policy_lets_them(functions, role, api):
 def test_who_makes_a_function_hands_a_role_over(functions, role, api):
     iam = api.client("iam")
     iam.create_user(UserName="dev")
-    iam.put_user_policy(UserName="dev", PolicyName="x", PolicyDocument=policy("lambda:*"))
+    iam.put_user_policy(UserName="dev", PolicyName="x", PolicyDocument=policies.policy("lambda:*"))
     key = iam.create_access_key(UserName="dev")["AccessKey"]
     own = api.client("lambda", key["AccessKeyId"], key["SecretAccessKey"])
     assert "iam:PassRole" in error(create, own, role)[2]

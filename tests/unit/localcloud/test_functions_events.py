@@ -4,12 +4,13 @@ import json
 import time
 
 import pytest
-from unit.localcloud.lambdas import create, error, policy
+from unit.localcloud.lambdas import create, error
 
 from localcloud.services.functions import events
 from localcloud.services.functions.environment import Outcome
 from localcloud.services.functions.invocations import Invocations
 from localcloud.services.functions.runtime_api import Answer
+from tests import policies
 
 FAILURE = b'{"errorMessage": "as it was told", "errorType": "ValueError"}'
 
@@ -20,7 +21,7 @@ def may(api, role):
 
     def let(*actions):
         api.client("iam").put_role_policy(
-            RoleName="fn", PolicyName="more", PolicyDocument=policy(list(actions))
+            RoleName="fn", PolicyName="more", PolicyDocument=policies.policy(list(actions))
         )
 
     return let

@@ -7,10 +7,7 @@ import urllib.request
 import pytest
 from botocore.exceptions import ClientError
 
-TRUST = json.dumps(
-    {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},
-                    "Action": "sts:AssumeRole"}]}
-)  # fmt: skip
+from tests import policies
 
 
 def allow(*actions, resource="*", effect="Allow", **more):
@@ -44,8 +41,10 @@ def host(api, cloud, root):
     """Make a host's role; ``host(policy)("ssm")`` is a client with the host's credentials."""
 
     def make(policy=None, boundary=None, session=""):
-        options = {"PermissionsBoundary": boundary} if boundary else {}
-        role = root.create_role(RoleName="web", AssumeRolePolicyDocument=TRUST, **options)["Role"]
+        options = {"AssumeRolePolicyDocument": policies.HOSTS}
+        if boundary:
+            options["PermissionsBoundary"] = boundary
+        role = root.create_role(RoleName="web", **options)["Role"]
         if policy:
             root.put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=policy)
         made = cloud.backend("sts", "aws").assume_role(
@@ -125,13 +124,6 @@ def test_a_boundary_and_a_session_policy_take_rights_away(root, host):
     assert code(theirs("ssm").describe_parameters) == "AccessDeniedException"
 
 
-def trust(arn):
-    return json.dumps(
-        {"Version": "2012-10-17",
-         "Statement": [{"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"}]}
-    )  # fmt: skip
-
-
 @pytest.fixture
 def narrow(api, root):
     """Make a role that hosts take on for the app; what it returns takes it on as ``theirs``."""
@@ -139,7 +131,7 @@ def narrow(api, root):
     def make(theirs, policy=None):
         role = root.create_role(
             RoleName="app",
-            AssumeRolePolicyDocument=trust("arn:aws:iam::123456789012:role/web"),
+            AssumeRolePolicyDocument=policies.trust(AWS="arn:aws:iam::123456789012:role/web"),
         )["Role"]
         if policy:
             root.put_role_policy(RoleName="app", PolicyName="own", PolicyDocument=policy)
@@ -197,13 +189,13 @@ def test_who_takes_a_role_on_needs_both_sides(host, narrow, root):
     """A trust policy that names the account leaves it to the account's own policies."""
     assume = narrow(host()("sts"))
     root.update_assume_role_policy(
-        RoleName="app", PolicyDocument=trust("arn:aws:iam::123456789012:root")
+        RoleName="app", PolicyDocument=policies.trust(AWS="arn:aws:iam::123456789012:root")
     )
     assert code(assume) == "AccessDenied"
     root.put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=allow("sts:AssumeRole"))
     assume()
     root.update_assume_role_policy(
-        RoleName="app", PolicyDocument=trust("arn:aws:iam::123456789012:role/other")
+        RoleName="app", PolicyDocument=policies.trust(AWS="arn:aws:iam::123456789012:role/other")
     )
     assert code(assume) == "AccessDenied"
 

@@ -16,11 +16,8 @@ from localcloud.services.pace.recent import Recent
 from localcloud.services.pace.throttle import ONE_OF, PAUSE, Throttle
 from localcloud.services.route53 import Route53
 from localcloud.settings import Settings, SettingsError
+from tests import policies
 
-TRUST = json.dumps(
-    {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},
-                    "Action": "sts:AssumeRole"}]}
-)  # fmt: skip
 READS = json.dumps(
     {"Version": "2012-10-17",
      "Statement": [{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}]}
@@ -187,7 +184,7 @@ def test_a_new_group_is_not_found_by_its_id(api, clock, calm):
 
 def test_a_new_profile_is_unknown_to_ec2_and_a_new_role_to_s3(api, clock, calm):
     iam, ec2, s3 = (api.client(name) for name in ("iam", "ec2", "s3"))
-    role = iam.create_role(RoleName="web", AssumeRolePolicyDocument=TRUST)["Role"]
+    role = iam.create_role(RoleName="web", AssumeRolePolicyDocument=policies.HOSTS)["Role"]
     iam.create_instance_profile(InstanceProfileName="web")
     iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
     s3.create_bucket(Bucket="pictures")
@@ -213,7 +210,7 @@ def test_a_new_profile_is_unknown_to_ec2_and_a_new_role_to_s3(api, clock, calm):
 def test_a_role_may_for_now_what_it_might_before(api, cloud, clock, calm):
     iam = api.client("iam")
     api.client("ssm").put_parameter(Name="/a", Value="1", Type="String")
-    role = iam.create_role(RoleName="web", AssumeRolePolicyDocument=TRUST)["Role"]
+    role = iam.create_role(RoleName="web", AssumeRolePolicyDocument=policies.HOSTS)["Role"]
     iam.put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=READS)
     made = cloud.backend("sts", "aws").assume_role("us-east-1", "i-1", role["Arn"], "", 3600, "")
     host = api.client("ssm", made.access_key_id, made.secret_access_key, made.session_token)

@@ -96,4 +96,4 @@ def row(span: dict) -> str:
 
 def what(name: str) -> str:
     """A span's name without the settings that only lift the limit of visitors."""
-    return re.sub(r"app_settings=\{.*?\},?", "", name).rstrip(":").replace(":", ", ", 1)
+    return re.sub(r"app_settings=\{.*?\},? ?", "", name).rstrip(":").replace(":", ", ", 1)

@@ -19,11 +19,13 @@ def ran(folder, *names, problems=()):
 
 def test_a_climb_has_a_row_for_each_move(tmp_path):
     settings = "app_settings={'UPLOAD_RATE': '0/60', 'WORK_RATE': '0/60'}"
-    names = (f"stage3:{settings}", f"stage3:{settings},web_count=3")
+    cut = "cut at 'Finish the moves'"
+    names = (f"stage3:{settings}", f"stage3:{settings},web_count=3", f"stage4:{settings}, {cut}")
     made = page("", [ran(tmp_path / "ladder" / "wider", *names)])
     assert "`make test-ladder CLIMB=wider`, 2026-11-28" in made
     assert "\n| stage3 | 60 | 1 | 0 | 0 | 0.10 | 0.0 | 0 | 1 | 0 |" in made
     assert "\n| stage3, web_count=3 | 60 |" in made
+    assert f"\n| stage4, {cut} | 60 |" in made
     assert "1,234 uploads were acknowledged, 3 sessions started. All as promised." in made
     assert "## Drills" not in made
 

@@ -43,19 +43,20 @@ def end_with_us():
 
 class ActionModule(ActionBase):
     _requires_connection = False
-    _VALID_ARGS = frozenset(("path", "without"))
+    _VALID_ARGS = frozenset(("path", "variables", "without"))
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(
             {
                 "path": {"type": "path", "required": True},
+                "variables": {"type": "dict", "default": {}},
                 "without": {"type": "list", "elements": "str", "default": []},
             }
         )
         if self._task.check_mode:
             return result | {"skipped": True, "msg": f"Check mode does not run {given['path']}."}
-        variables = {
+        variables = given["variables"] | {
             name: value
             for name, value in load_extra_vars(self._loader).items()
             if name not in given["without"]

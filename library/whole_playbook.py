@@ -25,6 +25,10 @@ options:
     description: The playbook.
     type: path
     required: true
+  variables:
+    description: Extra variables of the other one. One of this run with the same name wins.
+    type: dict
+    default: {}
   without:
     description: Extra variables of this run that the other one does not get.
     type: list
@@ -38,6 +42,8 @@ EXAMPLES = r"""
   whole_playbook:
     path: "{{ project_root }}/playbooks/stage4.yml"
     without: [front]
+    variables:
+      db_instance_class: db.t4g.medium
 """
 
 RETURN = r"""

@@ -181,13 +181,14 @@ def run(tmp_path):
     names = ["mustache-local-web-1", "mustache-local-web-2"]
     (inventory / "group_vars").symlink_to(ROOT / "inventories/local/group_vars")
 
-    def run(stage, *options, noted=3):
+    def run(stage, *options, noted=3, leaving_functions=False):
         there = dict.fromkeys(names, host) if STAGES[noted]["compute"] == "hosts" else {}
         hosts = {"all": {"children": {"role_web": {"hosts": there}}}}
         (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
         before = {axis: STAGES[noted][axis] for axis in ("front", "entry")} | {"stage": noted}
         before["stores"] = {axis: STAGES[noted][axis] for axis in ("rows", *DATABASE)}
         variables = {"stage_wanted": stage, "noted": before, "aws_account": "1"}
+        variables["leaving_functions"] = leaving_functions
         playbook = tmp_path / f"stage{stage}.yml"
         phase = str(ROOT / "playbooks/phases/plan.yml")
         playbook.write_text(
@@ -232,6 +233,14 @@ def test_nobody_is_asked_when_nothing_is_lost(run):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "make front cdn, sessions dynamodb, cache elasticache" in said
     assert "writes none refused" in said
+
+
+def test_a_database_that_was_made_on_the_way_has_its_class(run):
+    words = "rows rds from db.t4g.micro to db.t4g.medium"
+    assert words in " ".join(run(5, "--check", noted=4).stdout.split())
+    came = run(5, "--check", noted=4, leaving_functions=True)
+    assert came.returncode == 0, came.stdout + came.stderr
+    assert words not in " ".join(came.stdout.split())
 
 
 def test_functions_go_for_a_group_and_it_is_said_what_that_costs(run):

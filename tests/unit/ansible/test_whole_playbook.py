@@ -21,6 +21,7 @@ OUTER = """
     - whole_playbook:
         path: "{{ playbook_dir }}/inner.yml"
         without: [front]
+        variables: {name_given: grace, size: large}
     - debug: {msg: it goes on}
 """
 INNER = """
@@ -30,7 +31,7 @@ INNER = """
     - debug:
         msg: >-
           {{ name_given }}, {{ front | default('no front') }}, {{ groups.web | default([]) }},
-          {{ password }}, {{ day | default('') }}
+          {{ password }}, {{ day | default('') }}, {{ size }}
 """
 
 
@@ -79,7 +80,7 @@ def test_it_has_the_variables_and_the_inventory_of_the_other(start):
     )
 
     assert code == 0
-    assert "ada, no front, ['one'], two words, 2026-11-29" in output
+    assert "ada, no front, ['one'], two words, 2026-11-29, large" in output
     assert "it goes on" in output
 
 

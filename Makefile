@@ -154,7 +154,8 @@ test-cloud: test-packages ## real hosts: the local cloud, the stages, Molecule
 # A quarter of an hour on its own (`cut-off`, `rows-cut-off`: three), with a machine to itself: it measures what
 # visitors notice.
 # `CLIMB=straight`, `wider`, `thousand-pictures`, `bigger-box`, `lighter`, `straight-to-adapt`,
-# `cached-sessions`, `elastic`, `straight-to-elastic`, `serverless`, `from-functions`,
+# `cached-sessions`, `elastic`, `straight-to-elastic`, `serverless`, `straight-to-serverless`,
+# `elastic-to-functions`, `from-functions`, `rows-to-dynamodb`, `straight-to-dynamodb`,
 # `cut-off`, `rows-cut-off`; `CLIMB=` for all.
 # `PACE=aws`: the local cloud with AWS's manners, which takes some minutes more.
 CLIMB ?= up-and-down

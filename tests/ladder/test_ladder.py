@@ -121,18 +121,9 @@ CLIMBS = {
         ],
         100,
     ),
-    # From functions to a group, and to hosts with a database of their own at once.
-    "from-functions": (
-        [
-            to(5),
-            to(6, refused=10),
-            to(5, refused=10),
-            to(6, refused=10),
-            to(2, refused=10),
-            DESTROY,
-        ],
-        100,
-    ),
+    "elastic-to-functions": ([to(5), to(6, refused=10), to(5, refused=10), DESTROY], 100),
+    # To hosts with a database of their own at once.
+    "from-functions": ([to(6), to(2, refused=10), DESTROY], 100),
     # The only host stops to change its type.
     "bigger-box": ([to(1), to(1, web_instance_type="t3.medium", down=60), DESTROY], 200),
 }

@@ -93,6 +93,7 @@ def test_a_run_that_was_cut_goes_on(ways, monkeypatch):
     source, target, to = ways
     fill(source)
     with monkeypatch.context() as patch:
+        patch.setattr(moving, "BATCH", 1)
         left = iter([None])
         name = "write_many" if to == "dynamodb" else "transact"
 
@@ -103,13 +104,13 @@ def test_a_run_that_was_cut_goes_on(ways, monkeypatch):
 
         def cut_rows(self, bundle):
             next(left, StoreUnavailable) is None or (_ for _ in ()).throw(StoreUnavailable("cut"))
-            replace(self, bundle)
+            insert(self, bundle)
 
-        write, replace = words.write_many, moving.Copy.replace
+        write, insert = words.write_many, moving.Copy.insert
         if name == "write_many":
             patch.setattr(words, "write_many", cut)
         else:
-            patch.setattr(moving.Copy, "replace", cut_rows)
+            patch.setattr(moving.Copy, "insert", cut_rows)
         with pytest.raises(CommandError, match="goes on from here"):
             command("move_rows", "--to", to)
     assert 0 < len(list(target.originals())) + len(list(target.pictures())) < 7
@@ -142,10 +143,10 @@ def test_comparing_sees_what_only_dynamodb_has(settings, dynamodb, lost):
 def test_what_did_not_come_through_is_seen(ways, monkeypatch):
     source, _, to = ways
     fill(source)
-    write, replace = words.write_many, moving.Copy.replace
+    write, insert = words.write_many, moving.Copy.insert
     monkeypatch.setattr(words, "write_many", lambda table, all: write(table, list(all)[1:]))
-    monkeypatch.setattr(moving.Copy, "replace", lambda self, bundle: (
-        replace(self, bundle) if bundle.original.sha256[0] != "b" else None
+    monkeypatch.setattr(moving.Copy, "insert", lambda self, bundle: (
+        insert(self, bundle) if bundle.original.sha256[0] != "b" else None
     ))  # fmt: skip
     with pytest.raises(CommandError, match="1 records differ"):
         command("move_rows", "--to", to)

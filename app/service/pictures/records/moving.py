@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import batched
 
 from django.conf import settings
 from django.db import transaction
@@ -28,6 +29,7 @@ from service.pictures.records.dynamodb import family
 from service.pictures.records.sql import SqlRecords
 
 SEGMENTS = 4  # of the table, read at the same time
+BATCH = 100  # originals with all they have, written to the database in one transaction
 
 type Key = tuple[str, str]
 type Tell = Callable[[int], None]
@@ -157,14 +159,20 @@ class Copy:
     def to_database(self, source: Iterable[Bundle], tell: Tell) -> None:
         there = {bundle.original.sha256: bundle for bundle in in_database()}
         put: dict[str, Bundle] = {}
-        for bundle in source:
-            for item in bundle.items():
-                self.source.add(item)
-            if there.pop(bundle.original.sha256, None) != bundle:
-                self.replace(bundle)
-                put[bundle.original.sha256] = bundle
-            self.seen += len(bundle.pictures)
-            tell(len(bundle.pictures))
+        for batch in batched(source, BATCH):
+            with transaction.atomic():
+                for bundle in batch:
+                    name = bundle.original.sha256
+                    for item in bundle.items():
+                        self.source.add(item)
+                    if (old := there.pop(name, None)) != bundle:
+                        if old:
+                            forget(name)
+                        self.insert(bundle)
+                        put[name] = bundle
+            count = sum(len(bundle.pictures) for bundle in batch)
+            self.seen += count
+            tell(count)
         for digest_of_it in there:
             with transaction.atomic():
                 self.deleted += forget(digest_of_it)
@@ -174,9 +182,7 @@ class Copy:
             wrong += there.keys() & found.keys()
             self.different += [key_of(items.original_key(name)) for name in wrong]
 
-    @transaction.atomic
-    def replace(self, bundle: Bundle) -> None:
-        forget(bundle.original.sha256)
+    def insert(self, bundle: Bundle) -> None:
         original = models.Original.objects.create(**vars(bundle.original))
         results = models.Result.objects.bulk_create(
             models.Result(**vars(result) | {"original": original}) for result in bundle.results

@@ -4,6 +4,7 @@ import argparse
 import gc
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -46,9 +47,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # as `| head` does: nobody reads on, and what is left goes nowhere
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
+        # What is left of the output goes nowhere, also when Python flushes it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _reader_left() -> bool:
+    """Whether nobody reads standard output any more, as `| head` ends after its lines."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # of errors it tells always
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ def test_a_service_is_added_as_the_readme_says(tmp_path):
         (tmp_path / "localcloud" / name).write_text(block)
     (tmp_path / "test_trial.py").write_text(TRIAL)
 
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT / 'tests'}"}
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}:{ROOT / 'tests'}"}
     for command in (
         ["-m", "localcloud", "operations", "--readme"],
         ["-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "test_trial.py"],

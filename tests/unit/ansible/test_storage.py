@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from jinja2 import Environment
@@ -46,10 +47,11 @@ def test_the_policy_says_only_what_is_wanted(account, tls_only, said):
     assert set(policy(storage_account=account, storage_tls_only=tls_only)) == said
 
 
-def test_only_names_with_a_hash_are_collected(tmp_path):
-    """From a wheel of an app that collects as Django does."""
-    wheel = tmp_path / "wheel"
-    wheel.mkdir()
+@pytest.fixture
+def wheel(tmp_path):
+    """The folder with the wheel of an app that collects as Django does."""
+    folder = tmp_path / "wheel"
+    folder.mkdir()
     program = (
         "import json, os, pathlib\n"
         "root = pathlib.Path(os.environ['STATIC_ROOT'])\n"
@@ -59,13 +61,24 @@ def test_only_names_with_a_hash_are_collected(tmp_path):
         "paths = {'css/a.css': 'css/a.0123.css'}\n"
         "(root / 'staticfiles.json').write_text(json.dumps({'paths': paths}))\n"
     )
-    with zipfile.ZipFile(wheel / "app-1.whl", "w") as archive:
+    with zipfile.ZipFile(folder / "app-1.whl", "w") as archive:
         archive.writestr("service/__init__.py", "")
         archive.writestr("service/__main__.py", program)
+    return folder
 
+
+def test_only_names_with_a_hash_are_collected(tmp_path, wheel):
     assert collect(wheel, tmp_path / "release").returncode == 0
     found = [path for path in (tmp_path / "release").rglob("*") if path.is_file()]
     assert found == [tmp_path / "release/css/a.0123.css"]
+
+
+def test_runs_for_two_environments_collect_the_same_release(tmp_path, wheel):
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: collect(wheel, tmp_path / "static/release"), range(4)))
+
+    assert [(each.returncode, each.stderr) for each in done] == [(0, "")] * 4
+    assert [path.name for path in (tmp_path / "static").iterdir()] == ["release"]
 
 
 def test_a_folder_without_a_wheel_is_named(tmp_path):

@@ -87,10 +87,9 @@ def test_an_empty_vpc_is_none(functions, role):
 
 
 def test_a_role_that_does_not_trust_lambda_is_refused(functions, api):
-    other = api.client("iam").create_role(RoleName="host", AssumeRolePolicyDocument=policies.HOSTS)[
-        "Role"
-    ]["Arn"]
-    assert "cannot be assumed by Lambda" in error(create, functions, other)[2]
+    iam = api.client("iam")
+    other = iam.create_role(RoleName="host", AssumeRolePolicyDocument=policies.HOSTS)["Role"]
+    assert "cannot be assumed by Lambda" in error(create, functions, other["Arn"])[2]
 
 
 def test_code_comes_from_s3(functions, role, api):

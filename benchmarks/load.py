@@ -6,6 +6,7 @@
     python -m benchmarks.load --shape ramp --group mustache-local-asg # a group follows its users
     python -m benchmarks.load --shape burst --most 100 --seconds 5    # all at once, from nothing
     python -m benchmarks.load --viewing                               # nobody uploads
+    python -m benchmarks.load --cold 310                              # cold starts are inside
 
 A user opens the home page or the gallery, looks at some pictures, reads their pages, and goes on
 after a few seconds of thought. Like a browser he loads images six at a time, keeps what he has, and
@@ -26,6 +27,7 @@ import os
 import platform
 import random
 import re
+import shlex
 import socket
 import sys
 import time
@@ -207,11 +209,18 @@ class Load:
         for _ in range(pictures):
             visitor.upload()
 
-    def step(self, users: int, seconds: float) -> Step:
-        """Bring the number of users to this, let it settle, measure."""
+    def step(self, users: int, seconds: float, cold: float | None = None) -> Step:
+        """Bring the number of users to this, let it settle, measure.
+
+        :param cold: instead, nobody is there for so many seconds, and their coming is measured.
+        """
         settle = max(5.0, THOUGHT[1])
+        if cold is not None:
+            self.runner.stop()
+            gevent.sleep(cold)
         self.runner.start(users, spawn_rate=max(1.0, users / settle))
-        gevent.sleep(2 * settle)
+        if cold is None:
+            gevent.sleep(2 * settle)
         self.process.cpu_percent()
         start = time.monotonic()
         met = self.meet(seconds)
@@ -300,10 +309,11 @@ def write(directory: Path, label: str, result: dict, rows: list[dict]) -> None:
 
 def climb_steps(load: Load, options: argparse.Namespace) -> tuple[dict, list[dict]]:
     """Find how many users the site carries."""
-    print(f"a step takes {options.seconds + 2 * THOUGHT[1]:.0f} s\n{TITLE}")
+    before = 2 * THOUGHT[1] if options.cold is None else options.cold
+    print(f"a step takes {options.seconds + before:.0f} s\n{TITLE}")
 
     def measure(users: int) -> Step:
-        step = load.step(users, options.seconds)
+        step = load.step(users, options.seconds, options.cold)
         print(row(step), flush=True)
         return step
 
@@ -313,7 +323,7 @@ def climb_steps(load: Load, options: argparse.Namespace) -> tuple[dict, list[dic
         print("The load generator itself was busy: the site may carry more.")
     rows = [asdict(step) for step in steps]
     ordered = sorted(rows, key=lambda step: step["users"])
-    return {"carried": carried(steps), "steps": ordered}, rows
+    return {"carried": carried(steps), "cold_seconds": options.cold, "steps": ordered}, rows
 
 
 def climb_burst(load: Load, options: argparse.Namespace) -> tuple[dict, list[dict]]:
@@ -369,6 +379,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--most", type=int, default=1000, metavar="USERS", help="at most (%(default)s)")
     add("--seconds", type=float, default=30, help="measured at each step (%(default)s)")
     add(
+        "--cold",
+        type=float,
+        metavar="SECONDS",
+        help="steps: nobody for so long before each, so that functions end what is warm; then "
+        "what users meet is measured from the first on, cold starts inside",
+    )
+    add(
         "--shape",
         choices=("steps", "ramp", "burst"),
         default="steps",
@@ -396,6 +413,9 @@ def main(argv: list[str] | None = None) -> int:
             "error: --shape ramp needs --group, the group that follows the users", file=sys.stderr
         )
         return 2
+    if options.cold is not None and (options.shape != "steps" or options.cold < 0):
+        print("error: --cold is for steps, and no less than 0", file=sys.stderr)
+        return 2
     try:
         host, facts = open_site(options.host, options.i_own_this_site)
     except (ValueError, OSError) as error:
@@ -412,6 +432,9 @@ def main(argv: list[str] | None = None) -> int:
         load.quit()
     result = {
         "label": options.label,
+        "command": shlex.join(
+            ["python", "-m", "benchmarks.load", *(sys.argv[1:] if argv is None else argv)]
+        ),
         "host": host,
         "note": options.note,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -190,7 +190,13 @@ more errors than it promises.
 
 # --- load --------------------------------------------------------------------------------------
 # What the labels of results begin with.
-TERMS = {"": "Hosts with their share of the machine", "quarter-": "Hosts of a quarter core"}
+TERMS = {
+    "": "Hosts with their share of the machine",
+    "quarter-": "Hosts of a quarter core",
+    "tenth-": "Hosts of a tenth of a core, users who only look",
+    "cold-": "Functions, none of them running when the users of a step come",
+    "warm-": "Functions, some of them running when users come",
+}
 
 
 def measured() -> list[dict]:
@@ -207,7 +213,7 @@ def load() -> str:
     for name, results in sorted(terms.items(), reverse=True):
         rows = [
             [f"[{label}](docs/load/{label}.json)", each["carried"],
-             f"`make load LABEL={label}`, {each['date'].split()[0]}"]
+             f"`{each.get('command', f'make load LABEL={label}')}`, {each['date'].split()[0]}"]
             for each in results for label in [each["label"]]
         ]  # fmt: skip
         notes = dict.fromkeys(each["note"] for each in results)

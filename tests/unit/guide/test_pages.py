@@ -39,11 +39,10 @@ def test_every_run_is_there_with_its_command_and_its_day():
 )
 def test_every_result_of_load_is_there_with_its_command_and_its_day(path):
     result = json.loads(path.read_text())
-    row = (
-        rf"\| {result['carried']} \| `make load LABEL={path.stem}`, {result['date'].split()[0]} \|"
-    )
+    command = result.get("command", f"make load LABEL={path.stem}")
+    row = f"| {result['carried']} | `{command}`, {result['date'].split()[0]} |"
 
-    assert re.search(row, MADE["load.md"])
+    assert row in MADE["load.md"]
     assert f">{path.stem} carries {result['carried']}<" in MADE["load.md"]
 
 

@@ -145,11 +145,20 @@ def playbook(move: Move, log_file: Path, timeout: float) -> int:
     A run that is to be cut has done so (0) when it was; that it ended by itself is an error.
     """
     own = bool(move.cut_at)
+    environment = dict(os.environ)
+    if own:
+        # Otherwise a task is named no sooner than there is a result of it.
+        environment["ANSIBLE_DISPLAY_SKIPPED_HOSTS"] = "true"
     with log_file.open("w") as log:
         # What is cut has a session of its own: its workers and connections are killed too, as with
         # a machine that dies. All else ends with whoever ends the climb.
         run = subprocess.Popen(
-            move.command, cwd=ROOT, stdout=log, stderr=log, start_new_session=own
+            move.command,
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=own,
         )
         try:
             code = wait(run, move.cut_at, log_file, time.monotonic() + timeout)
@@ -173,7 +182,7 @@ def playbook(move: Move, log_file: Path, timeout: float) -> int:
 def wait(run: subprocess.Popen, cut_at: str, log_file: Path, end: float) -> int:
     """The exit code of the run; CUT when it has come to that step, TIMED_OUT after `end`."""
     while (code := run.poll()) is None:
-        if cut_at and started(cut_at, log_file):
+        if cut_at and started(cut_at, log_file.read_text()):
             return CUT
         if time.monotonic() > end:
             return TIMED_OUT
@@ -181,10 +190,20 @@ def wait(run: subprocess.Popen, cut_at: str, log_file: Path, end: float) -> int:
     return code
 
 
-def started(step: str, log_file: Path) -> bool:
-    """Whether Ansible's output has come to a play or a task of that name."""
-    headers = (f"PLAY [{step}]", f"TASK [{step}]")
-    return any(line.startswith(headers) for line in log_file.read_text().splitlines())
+def started(step: str, output: str) -> bool:
+    """Whether Ansible has begun this task, or one of this play, which may be nobody's before."""
+    play = ""
+    for line in output.splitlines():
+        if line.startswith("PLAY ["):
+            play = line
+        elif line.startswith("TASK [") and step in (named(line), named(play)):
+            return True
+    return False
+
+
+def named(header: str) -> str:
+    """What is between the brackets."""
+    return header.partition("[")[2].rpartition("]")[0]
 
 
 def say(text: str) -> None:

@@ -55,6 +55,9 @@ TURN = (
     "Turn to the new place",
     "Let nobody change rows where they are; what is under way ends first",
     "Bring the rest, and compare every record",
+)
+# From here on the rows are noted as turned, and the next run turns nothing: one of these in a move.
+LEAD, GO_ON, EVERYWHERE = (
     "Lead visitors to the app that was prepared",
     "Go on from there",
     "Let the app read and write there everywhere",
@@ -113,10 +116,12 @@ CLIMBS = {
             to(4),
             *cut(6, "Bring the rest, and compare every record"),
             to(4, refused=120),
-            *cut(6, *TURN, *FINISH),
+            *cut(6, *TURN, LEAD, *FINISH),
             to(6, refused=120),
-            *cut(4, *TURN, *FINISH),
+            *cut(4, *TURN, GO_ON, *FINISH),
             to(4, refused=120),
+            *cut(6, EVERYWHERE),
+            to(6, refused=120),
             DESTROY,
         ],
         100,

@@ -196,6 +196,39 @@ def test_a_run_that_never_came_to_where_it_is_cut_is_an_error(tmp_path, monkeypa
     assert "never came to 'Move'" in capsys.readouterr().err
 
 
+PLAYS = """
+- name: Move
+  hosts: nobody
+  tasks:
+    - name: Note it
+      ansible.builtin.file: {path: "{{ playbook_dir }}/nobody", state: touch}
+- name: Note it, as another play has it
+  hosts: localhost
+  tasks:
+    - name: Wait, and note it
+      ansible.builtin.shell: sleep 2; touch {{ playbook_dir }}/waited
+- name: Move
+  hosts: localhost
+  tasks:
+    - name: Move it
+      ansible.builtin.shell: sleep 2; touch {{ playbook_dir }}/moved
+    - name: Look at it
+      ansible.builtin.debug:
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "left"), [("Wait, and note it", []), ("Move", ["waited"]), ("Move it", ["waited"])]
+)
+def test_it_is_cut_where_the_step_begins_not_where_it_ends(tmp_path, monkeypatch, step, left):
+    (tmp_path / "plays.yml").write_text(PLAYS)
+    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", str(tmp_path / "plays.yml")]
+    monkeypatch.setattr(Move, "command", command)
+    assert playbook(Move("stage4", cut_at=step), tmp_path / "log", timeout=60) == 0
+    time.sleep(2)
+    assert [name for name in ("nobody", "waited", "moved") if (tmp_path / name).exists()] == left
+
+
 def test_what_a_cut_run_has_left_is_not_held_to_the_contract(plan):
     seen = []
     made = [Move("stage3"), Move("stage4", cut_at="Move"), Move("stage4")]

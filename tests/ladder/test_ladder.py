@@ -59,7 +59,7 @@ TURN = (
 # From here on the rows are noted as turned, and the next run turns nothing: one of these in a move.
 LEAD, GO_ON, EVERYWHERE = (
     "Lead visitors to the app that was prepared",
-    "Go on from there",
+    "Go on from the new place",
     "Let the app read and write there everywhere",
 )
 # The moves of each climb, and the pictures that are there from the first stage on.

@@ -1,6 +1,7 @@
 """Moves, and the verdict on them, with a fake site in place of playbooks."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.ladder import __main__ as command
-from tests.ladder.climb import Move, Plan, climb, playbook
+from tests.ladder.climb import ROOT, Move, Plan, climb, playbook
+from tests.ladder.test_ladder import CLIMBS
 from tests.unit.ladder.fake import FakeSite
 
 
@@ -227,6 +229,15 @@ def test_it_is_cut_where_the_step_begins_not_where_it_ends(tmp_path, monkeypatch
     assert playbook(Move("stage4", cut_at=step), tmp_path / "log", timeout=60) == 0
     time.sleep(2)
     assert [name for name in ("nobody", "waited", "moved") if (tmp_path / name).exists()] == left
+
+
+CUT = {move.cut_at for moves, _ in CLIMBS.values() for move in moves if move.cut_at}
+
+
+@pytest.mark.parametrize("step", sorted(CUT))
+def test_a_step_where_climbs_cut_is_one_step(step):
+    text = "\n".join(path.read_text() for path in (ROOT / "playbooks").rglob("*.yml"))
+    assert len(re.findall(rf"^ *- name: {re.escape(step)}$", text, re.MULTILINE)) == 1
 
 
 def test_what_a_cut_run_has_left_is_not_held_to_the_contract(plan):

@@ -53,7 +53,8 @@ def section(folder: Path, note: str) -> str:
     facts = report(folder)
     spans = facts["spans"]
     day = time.strftime("%Y-%m-%d", time.gmtime(spans[0]["start"]))
-    verdict = "; ".join(facts["problems"]) or "All as promised"
+    problems = [re.sub(r":app_settings=\{.*?\}", "", each) for each in facts["problems"]]
+    verdict = "; ".join(problems) or "All as promised"
     paragraphs = [
         f"### {heading(folder)}",
         f"`{command(folder)}`, {day}",

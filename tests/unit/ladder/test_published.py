@@ -36,8 +36,10 @@ def test_a_drill_is_named_by_its_playbook(tmp_path):
 
 
 def test_what_was_worse_than_allowed_is_said(tmp_path):
-    folder = ran(tmp_path / "straight", "stage1", problems=["3 uploads are lost"])
-    assert "3 sessions started. 3 uploads are lost." in page("", [folder])
+    move = "1 stage4:app_settings={'UPLOAD_RATE': '0/60'}, cut at 'Move': 1 reads were not served"
+    folder = ran(tmp_path / "straight", "stage1", problems=["3 uploads are lost", move])
+    said = "3 uploads are lost; 1 stage4, cut at 'Move': 1 reads were not served."
+    assert f"3 sessions started. {said}" in page("", [folder])
 
 
 def test_a_run_takes_the_place_of_an_earlier_one_and_leaves_all_others(tmp_path):

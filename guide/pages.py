@@ -4,6 +4,7 @@ import json
 import re
 from html import escape
 from pathlib import Path
+from textwrap import wrap
 
 from guide import ROOT, charts, diagram
 from guide.links import slug
@@ -117,10 +118,15 @@ changes has a thick edge: blue the front, orange the compute, green the stores.
 
 
 # --- visitors ----------------------------------------------------------------------------------
+# Letters of a chart's label in a line: more, and there is no room for the bars.
+LABEL = 42
+
+
 def moved(run: Run, span: Span) -> str:
     """A move as a chart's label: the stages, or what else was changed."""
     if span.settings:
-        return "\n".join([f"{span.after}:", *span.settings.split(",")])
+        lines = [part for each in span.settings.split(",") for part in wrap(each, LABEL)]
+        return "\n".join([f"{span.after}:", *lines])
     return f"{span.before} → {span.after}\n{run.name.lower()}"
 
 

@@ -224,8 +224,8 @@ PLAYS = """
 )
 def test_it_is_cut_where_the_step_begins_not_where_it_ends(tmp_path, monkeypatch, step, left):
     (tmp_path / "plays.yml").write_text(PLAYS)
-    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", str(tmp_path / "plays.yml")]
-    monkeypatch.setattr(Move, "command", command)
+    program = ["ansible-playbook", "-i", "localhost,", "-c", "local", str(tmp_path / "plays.yml")]
+    monkeypatch.setattr(Move, "command", program)
     assert playbook(Move("stage4", cut_at=step), tmp_path / "log", timeout=60) == 0
     time.sleep(2)
     assert [name for name in ("nobody", "waited", "moved") if (tmp_path / name).exists()] == left
